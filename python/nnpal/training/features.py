@@ -1,16 +1,16 @@
-"""AEVs of configurations and what turns ∂E/∂AEV into forces: stored in full, or recomputed from neighbor lists.
+"""AEVs of configurations and their derivatives, which give forces: stored, or recomputed from neighbor lists.
 
-Stored derivatives are dense, 3 n_features n_atoms² numbers a configuration: 0.66 MB in float32 for 32 atoms and 54
-features, 7.6 MB for 108 atoms; :func:`stored_bytes` counts them. Neighbor lists are a hundred times smaller, and an
-update then computes its AEVs and the products with their derivatives again.
+Stored derivatives are dense, 3 n_features n_atoms² numbers per configuration: in float32 0.66 MB for 32 atoms and 54
+features, 7.6 MB for 108 atoms; see :func:`stored_bytes`. Neighbor lists are a hundred times smaller, but each update
+then recomputes AEVs and the products with their derivatives.
 
-Both kinds give batches: some configurations, atoms in their order, with
+Both kinds return batches of configurations, with atoms in the order of these, and
 
-- ``rows``: where their values lie among those of all configurations;
-- ``species``: element indices, int64 [n_atoms], on the CPU, where what follows from them is known without waiting;
+- ``rows``: rows of the batch in the tensors of all configurations;
+- ``species``: element indices, int64 [n_atoms], on the CPU, so that indexing does not wait for a GPU;
 - ``aev``: [n_atoms, n_features], a leaf that requires a gradient;
-- ``pull_back(G, training=...)``: from G = ∂E/∂AEV [n_atoms, n_features] the forces, eV/Å, [n_atoms, 3], and ∂E/∂strain,
-  eV, [n_data, 3, 3], or None without ``strain``. With ``training`` both can be differentiated in G.
+- ``pull_back(G, training=...)``: returns forces, eV/Å, [n_atoms, 3], and ∂E/∂strain, eV, [n_data, 3, 3], or None
+  without ``strain``, from G = ∂E/∂AEV [n_atoms, n_features]. With ``training`` both are differentiable in G.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from nnpal.training.rows import Rows
 
 @dataclass(frozen=True)
 class StoredFeatures:
-    """AEVs and their derivatives in full.
+    """AEVs of all configurations and their stored derivatives.
 
     Attributes:
-        species: [n_atoms of all configurations], on the CPU.
-        aev: [n_atoms of all configurations, n_features].
-        derivatives: those of :func:`nnpal.training.jacobian.derivatives`, one configuration after another, flat.
-        sizes: atoms of each configuration, int64 [n_data], on the CPU.
-        strain: whether the derivatives hold those in strain.
+        species: element indices, [n_atoms of all configurations], on the CPU.
+        aev: AEVs, [n_atoms of all configurations, n_features].
+        derivatives: flattened results of :func:`nnpal.training.jacobian.derivatives`, concatenated over configurations.
+        sizes: number of atoms of each configuration, int64 [n_data], on the CPU.
+        strain: whether the derivatives include those with respect to strain.
     """
 
     species: Tensor
@@ -53,7 +53,7 @@ class StoredFeatures:
     strain: bool
 
     def batch(self, indices: np.ndarray) -> StoredBatch:
-        """Return the configurations ``indices``, in their order."""
+        """Return the configurations ``indices``, in this order."""
         rows = Rows.of(indices, self.sizes, self.aev.device)
         aev = self.aev.index_select(0, rows.atoms).requires_grad_(True)
         sizes, starts = self.sizes[indices].tolist(), self._starts[indices].tolist()
@@ -61,7 +61,7 @@ class StoredFeatures:
 
     @cached_property
     def _starts(self) -> np.ndarray:
-        """Where each configuration's derivatives begin."""
+        """First index of each configuration in ``derivatives``."""
         lengths = self.aev.shape[1] * self.sizes * (3 * self.sizes + N_STRAIN * self.strain)
         return np.cumsum(lengths) - lengths
 
@@ -71,7 +71,7 @@ class StoredFeatures:
 
 @dataclass(frozen=True)
 class Columns:
-    """Numbers of forces [n_atoms, 3] and of strain [n_data, 6] (Voigt's order; None without)."""
+    """Values for forces [n_atoms, 3] and for strain [n_data, 6] (Voigt order; None without strain)."""
 
     forces: Tensor
     strain: Tensor | None
@@ -79,12 +79,12 @@ class Columns:
 
 @dataclass(frozen=True)
 class Fit:
-    """What :meth:`StoredBatch.fit` returns.
+    """The result of :meth:`StoredBatch.fit`.
 
     Attributes:
-        forces: errors, eV/Å, [n_atoms, 3].
+        forces: errors of forces, eV/Å, [n_atoms, 3].
         strain: errors of ∂E/∂strain, eV, [n_data, 3, 3], or None.
-        direction: derivative of the weighted squares of both in G, [n_atoms, n_features].
+        direction: derivative of the sum of weighted squares of both with respect to G, [n_atoms, n_features].
     """
 
     forces: Tensor
@@ -94,11 +94,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class StoredBatch:
-    """A batch whose derivatives are read where they lie and never copied on a CPU.
+    """A batch whose derivatives are read in place, without a copy on a CPU.
 
     Attributes:
-        sizes: atoms of each configuration.
-        starts: where its numbers begin among ``derivatives``, those of all configurations.
+        sizes: number of atoms of each configuration.
+        starts: first index of each configuration in ``derivatives``, which holds all configurations.
     """
 
     rows: Rows
@@ -114,17 +114,17 @@ class StoredBatch:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether nnpal's operations work on it, and :meth:`fit` can be called: on a CPU."""
+        """Whether nnpal's compiled operations, :meth:`fit` included, can be used: they run on a CPU."""
         return self.derivatives.device.type == "cpu" and has_ops()
 
     def fit(self, gradient: Tensor, targets: Columns, weights: Columns, bounds: Columns | None) -> Fit:
-        """Compare with what is wanted, and say where G should go, by one pass over the derivatives.
+        """Return errors and their derivative with respect to G, by one pass over the stored derivatives.
 
         Arguments:
-            gradient: G, see :meth:`pull_back`.
+            gradient: G = ∂E/∂AEV, [n_atoms, n_features].
             targets: reference forces and ∂E/∂strain, finite.
-            weights: of the squares of errors.
-            bounds: errors beyond count by the square's tangent there; None where no error is bounded.
+            weights: factors of the squared errors.
+            bounds: errors beyond which the square is replaced by its tangent; None: squares throughout.
         """
         errors, direction = torch.ops.nnpal.stored_fit(
             gradient,
@@ -139,7 +139,7 @@ class StoredBatch:
         return Fit(*self._forces_and_strain(errors), direction)
 
     def _as_columns(self, values: Columns) -> Tensor:
-        """Return values as the columns of each configuration's derivatives stand."""
+        """Return values in the order of the columns of each configuration's derivatives."""
         if values.strain is None:
             return values.forces.reshape(-1)
         parts = zip(values.forces.split(self.sizes), values.strain, strict=True)
@@ -162,7 +162,7 @@ class StoredBatch:
 
 
 class _TransposedProduct(torch.autograd.Function):
-    """Dᵀ G, configuration by configuration, one after another."""
+    """Dᵀ G of each configuration, concatenated."""
 
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, batch: StoredBatch) -> Tensor:
@@ -173,7 +173,7 @@ class _TransposedProduct(torch.autograd.Function):
             )
             return product
         parts = [part.reshape(-1) for part in gradient.split(batch.sizes)]
-        if len(set(batch.sizes)) == 1:  # one launch; copying costs little on a GPU
+        if len(set(batch.sizes)) == 1:  # a single kernel launch; copying is cheap on a GPU
             return torch.bmm(torch.stack(parts)[:, None], torch.stack(batch.blocks())).reshape(-1)
         return torch.cat([part @ block for part, block in zip(parts, batch.blocks(), strict=True)])
 
@@ -194,13 +194,13 @@ class _TransposedProduct(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class GraphFeatures:
-    """Neighbor lists; AEVs are computed at every use.
+    """Neighbor lists, from which AEVs are computed at every use.
 
     Attributes:
-        function: computes AEVs.
+        function: function that computes AEVs.
         graphs: neighbors within the radial cutoff.
-        species: [n_atoms of all configurations], on the CPU.
-        strain: whether strain derivatives are wanted.
+        species: element indices, [n_atoms of all configurations], on the CPU.
+        strain: whether to compute strain derivatives.
     """
 
     function: AEVFunction
@@ -209,7 +209,7 @@ class GraphFeatures:
     strain: bool
 
     def batch(self, indices: np.ndarray) -> GraphBatch:
-        """Return the configurations ``indices``, in their order."""
+        """Return the configurations ``indices``, in this order."""
         rows = Rows.of(indices, self.graphs.sizes, self.graphs.device)
         graph = self.graphs.batch(rows)
         with torch.no_grad():
@@ -225,7 +225,7 @@ class GraphFeatures:
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """A batch whose AEVs were just computed; its edge vectors require no gradient, so no second derivative is made."""
+    """A batch with computed AEVs; its edge vectors require no gradient, which avoids second derivatives of AEVs."""
 
     rows: Rows
     species: Tensor
@@ -244,14 +244,14 @@ AEVBatch = StoredBatch | GraphBatch
 
 
 def stored_bytes(sizes: np.ndarray, n_features: int, dtype: torch.dtype, *, strain: bool) -> int:
-    """Return the bytes of AEVs and derivatives of configurations with ``sizes`` atoms."""
+    """Return the size of AEVs and derivatives, bytes, of configurations with ``sizes`` atoms."""
     return int(dtype.itemsize * n_features * (sizes * (3 * sizes + N_STRAIN * strain + 1)).sum())
 
 
 def feature_chunks(
     function: AEVFunction, graphs: Sequence[Graph], *, dtype: torch.dtype, strain: bool, n_merged: int = 8
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield AEVs and flat derivatives, configuration by configuration, ``n_merged`` of which are computed together."""
+    """Yield AEVs and flat derivatives of each configuration, computed for ``n_merged`` configurations at a time."""
     for start in range(0, len(graphs), n_merged):
         chunk = graphs[start : start + n_merged]
         merged, _ = merge_graphs(chunk)
@@ -264,7 +264,7 @@ def feature_chunks(
 
 
 def _from_voigt(values: Tensor) -> Tensor:
-    """Return symmetric matrices [n, 3, 3] of [n, 6]."""
+    """Return symmetric matrices, [n, 3, 3], from Voigt components, [n, 6]."""
     rows = [next(k for k, pair in enumerate(VOIGT) if set(pair) == {a, b}) for a in range(3) for b in range(3)]
-    columns = values.unbind(1)  # a list as an index would be uploaded, and waited for
+    columns = values.unbind(1)  # indexing by a list would upload it and wait for the GPU
     return torch.stack([columns[row] for row in rows], 1).view(-1, 3, 3)

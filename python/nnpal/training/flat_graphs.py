@@ -14,18 +14,18 @@ from nnpal.geometry.neighbor_graph import Graph
 from nnpal.training.rows import Rows, upload, upload_joined
 
 SHARE_OF_GPU = 0.5
-"""Of a GPU's free memory, which neighbors may take; batches need the rest."""
+"""Fraction of a GPU's free memory that neighbors may take; batches need the rest."""
 
 
 @dataclass(frozen=True)
 class FlatGraphs:
-    """Configurations one after another; 16 bytes for an edge in float32.
+    """Concatenated neighbor graphs of configurations, with 16 bytes per edge in float32.
 
-    Edges are sorted by center, so their numbers for each atom stand for the centers.
+    Edges are sorted by center, so the number of edges of each atom determines the centers.
 
     Attributes:
-        sizes: atoms of each configuration, int64 [n_data], on the CPU.
-        n_edges: edges of each configuration, int64 [n_data], on the CPU.
+        sizes: number of atoms of each configuration, int64 [n_data], on the CPU.
+        n_edges: number of edges of each configuration, int64 [n_data], on the CPU.
         species: element index of every atom, int64 [n_atoms], on the device of batches.
         n_neighbors: edges of every atom, int64 [n_atoms], on the device of batches.
         neighbor: atom at the end of every edge, counted within its configuration, int32.

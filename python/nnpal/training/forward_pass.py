@@ -1,4 +1,4 @@
-"""Energies, forces and virials of configurations by one ANI member, or by several in one pass."""
+"""Energies, forces and virials of configurations from one ANI member, or from several in one pass."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nnpal.training.network_pass import Activation, Network, energies_and_gradie
 from nnpal.training.prediction import Prediction
 
 Energies = Callable[[Tensor, Tensor], Tensor]
-"""Of species [n_atoms], on the CPU, and AEVs [n_atoms, n_features]: energies of atoms, eV, [n_atoms]."""
+"""Returns atomic energies, eV, [n_atoms], from species [n_atoms], on the CPU, and AEVs [n_atoms, n_features]."""
 
 
 def predict(atomic_energies: Energies, batch: AEVBatch, *, training: bool = False) -> Prediction:
-    """Evaluate configurations; with ``training`` the result can be differentiated in the weights."""
+    """Evaluate configurations; with ``training`` the result is differentiable in the weights."""
     atomic, gradient = _by_autograd(atomic_energies, batch, training=training)
     return _predicted(atomic, gradient, batch, training=training)
 
@@ -30,13 +30,13 @@ def predict(atomic_energies: Energies, batch: AEVBatch, *, training: bool = Fals
 def joint_errors(
     networks: Sequence[ANINetworks], data: TrainingData, batches: Sequence[np.ndarray], *, training: bool
 ) -> tuple[Errors, Members]:
-    """Return the errors of all members, each on its own configurations, in one pass, and whose they are.
+    """Return, in one pass, the errors of all members, each on its own configurations, and the sizes of their parts.
 
     Arguments:
-        networks: members of the same layers.
-        data: features and reference values.
+        networks: members with the same layers.
+        data: features and reference values of all configurations.
         batches: indices of configurations for each member.
-        training: whether the errors are differentiated in the weights.
+        training: whether the errors will be differentiated in the weights.
     """
     members = Members([len(own) for own in batches], [int(data.sizes[own].sum()) for own in batches])
     batch = data.features.batch(np.concatenate(batches))
@@ -50,15 +50,15 @@ def joint_errors(
 def atomic_values(
     networks: Sequence[ANINetworks], n_atoms: Sequence[int], batch: AEVBatch, *, training: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return the energies of atoms and their gradients in the AEVs, each atom by its member's network.
+    """Return atomic energies and their gradients with respect to AEVs, each from the network of the atom's member.
 
-    By the formulas of :mod:`nnpal.training.network_pass` where they know the activation function, else by autograd.
+    Uses the formulas of :mod:`nnpal.training.network_pass` if they cover the activation function, else autograd.
 
     Arguments:
-        networks: members of the same layers.
-        n_atoms: how many of the atoms are each member's; they stand in the members' order.
-        batch: the atoms.
-        training: whether both can be differentiated in the weights, once.
+        networks: members with the same layers.
+        n_atoms: number of atoms of each member; atoms are sorted by member.
+        batch: AEVs and species of the atoms.
+        training: whether both can be differentiated once in the weights.
     """
     unknown = [own.activation for own in networks[0].atomics.values() if Activation.of(own.activation) is None]
     if unknown:
@@ -76,16 +76,16 @@ def atomic_values(
 
 
 def one_member(network: ANINetworks) -> Energies:
-    """Return the atomic energies of one member as a function that autograd differentiates as often as wanted."""
+    """Return a function for the atomic energies of one member that autograd can differentiate any number of times."""
     return lambda species, aev: side_by_side([network], [len(species)])(species, aev)
 
 
 def side_by_side(networks: Sequence[ANINetworks], n_atoms: Sequence[int]) -> Energies:
-    """Return the same for several members; each evaluates its own run of atoms.
+    """Return such a function for several members, each of which evaluates its own atoms.
 
     Arguments:
-        networks: members of the same layers.
-        n_atoms: how many of the atoms are each member's; they stand in the members' order.
+        networks: members with the same layers.
+        n_atoms: number of atoms of each member; atoms are sorted by member.
     """
     return lambda species, aev: by_network(networks, n_atoms, species, aev, _energies)[0]
 
@@ -110,6 +110,6 @@ def _by_autograd(atomic_energies: Energies, batch: AEVBatch, *, training: bool) 
 
 def _predicted(atomic: Tensor, gradient: Tensor, batch: AEVBatch, *, training: bool) -> Prediction:
     forces, virials = batch.pull_back(gradient, training=training)
-    # a check of the lengths would wait for the device
+    # unsafe: a check of the lengths would wait for the device
     energies = torch.segment_reduce(atomic, "sum", lengths=batch.rows.sizes, unsafe=True)
     return Prediction(energies, forces, virials)

@@ -1,4 +1,4 @@
-"""Layers that keep the weights that they start with."""
+"""Layers whose weights are not trained."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nnpal.model.networks import Network
 
 
 def freeze(network: Network, n_layers: int) -> None:
-    """Let the first ``n_layers`` layers of each element's network learn nothing, and all others learn.
+    """Freeze the first ``n_layers`` layers of each element's network, and make all others trainable.
 
     Raises:
-        TypeError: layers of a network that has none for each element.
+        TypeError: the network has no layers for each element.
     """
     network.requires_grad_(True)
     if n_layers == 0:
@@ -25,6 +25,6 @@ def freeze(network: Network, n_layers: int) -> None:
 
 
 def trainable(network: Network) -> list[tuple[str, Tensor]]:
-    """Return the trainable parameters by name, for the optimizer, which would also decay the weights of frozen
-    layers."""
+    """Return the trainable parameters and their names. The optimizer gets only these, or it would apply weight decay
+    to frozen layers."""
     return [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]

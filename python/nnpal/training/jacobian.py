@@ -1,14 +1,14 @@
-"""Derivatives of AEVs in positions and strain, computed once for a whole training.
+"""Derivatives of AEVs with respect to positions and strain, computed once for a whole training.
 
-AEVs carry no weights, so they and their derivatives are the same in every epoch and for every member.
-With G = ∂E/∂AEV, which the networks give, forces are F = -Jᵀ G and the strain derivative of the energy is Sᵀ G.
+AEVs have no weights, so they and their derivatives are the same in every epoch and for every member.
+With G = ∂E/∂AEV, from the networks, forces are F = -Jᵀ G and the strain derivative of the energy is Sᵀ G.
 
 | symbol      | variable                                              |
 |-------------|-------------------------------------------------------|
 | G_i         | ``aev`` [n_atoms, n_features]                         |
 | ∂G_i/∂r_ij  | ``edge_jacobian`` [n_edges, n_features, 3], 1/Å       |
 | J           | first 3 n_atoms columns of ``derivatives``, 1/Å       |
-| S           | last 6 columns, Voigt's order, where asked for        |
+| S           | last 6 columns, Voigt order, with ``strain``          |
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ N_STRAIN = len(VOIGT)
 
 
 def derivatives(edge_jacobian: Tensor, graph: Graph, *, strain: bool) -> Tensor:
-    """Return J, and also S if ``strain``, [n_atoms * n_features, 3 n_atoms (+ 6)], for r_ij = r_j - r_i."""
+    """Return J, followed by S with ``strain``, [n_atoms * n_features, 3 n_atoms (+ 6)], for r_ij = r_j - r_i."""
     n_atoms, n_features = graph.species.shape[0], edge_jacobian.shape[1]
     center, neighbor = graph.edge_index
     blocks = edge_jacobian.new_zeros(n_atoms * n_atoms, n_features * 3)
@@ -37,7 +37,7 @@ def derivatives(edge_jacobian: Tensor, graph: Graph, *, strain: bool) -> Tensor:
 
 
 def _strain_derivative(edge_jacobian: Tensor, graph: Graph) -> Tensor:
-    """Return ∂G_i/∂ε = Σ_j r_ij ⊗ ∂G_i/∂r_ij, [n_atoms, n_features, 6]; an AEV does not turn, so it is symmetric."""
+    """Return ∂G_i/∂ε = Σ_j r_ij ⊗ ∂G_i/∂r_ij, [n_atoms, n_features, 6]; it is symmetric because AEVs do not rotate."""
     edge_vec = graph.edge_vec.to(edge_jacobian.dtype)
     parts = [edge_vec[:, a, None] * edge_jacobian[:, :, b] for a, b in VOIGT]
     strain = edge_jacobian.new_zeros(graph.species.shape[0], edge_jacobian.shape[1], 6)

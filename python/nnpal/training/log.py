@@ -1,4 +1,4 @@
-"""``log.csv`` of a member: written by its worker, and read by whoever wants to see the training while it lasts."""
+"""``log.csv`` of a member: written by its worker, and read to monitor a running training."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Line:
     """One line of a log.
 
     Attributes:
-        record: of the epoch.
-        seconds: wall time of the epoch, s; None: done by an earlier worker.
-        finished: whether no epoch follows.
+        record: losses and MAEs of the epoch.
+        seconds: wall time of the epoch, s; None: an earlier worker ran it.
+        finished: whether this is the last epoch.
     """
 
     record: EpochRecord
@@ -35,12 +35,12 @@ class Line:
 
 
 class Log:
-    """Write a log: a line for each epoch, first those that the checkpoint knows of.
+    """Writer of a log, one line per epoch; it starts with the epochs in the checkpoint.
 
     Arguments:
-        path: of the log; one that is there is replaced, whole.
-        history: of the member so far.
-        finished: whether the member is trained to its end.
+        path: path of the log; an existing file is replaced atomically.
+        history: records of the member's earlier epochs.
+        finished: whether the member has finished training.
     """
 
     def __init__(self, path: Path, history: Sequence[EpochRecord], *, finished: bool) -> None:
@@ -52,7 +52,7 @@ class Log:
                 rows.writerow(_row(Line(record, finished=finished and record is history[-1])))
 
     def add(self, line: Line) -> None:
-        """Write a line at the end."""
+        """Append a line."""
         with told_if_full(self._path), self._path.open("a", newline="") as file:
             csv.writer(file).writerow(_row(line))
 
@@ -63,19 +63,19 @@ def _row(line: Line) -> list[object]:
 
 
 class LogReader:
-    """Read a log that grows: each call takes what is new.
+    """Reader of a growing log; each call reads the new lines.
 
-    A log that another worker has restarted is read again; a line that is not whole yet waits for the next call; a log
-    that is not there has no lines.
+    A log that another worker has restarted is read from its beginning; an incomplete line is read by the next call; a
+    missing log has no lines.
 
     Arguments:
-        path: of the log.
-        updates_per_epoch: for logs of earlier versions, which do not count updates.
+        path: path of the log.
+        updates_per_epoch: updates per epoch, for logs of earlier versions, which do not count updates.
 
     Attributes:
-        lines: read so far.
-        written: when the log was last written, s since 1970 by the clock of its file system; 0 where there is none.
-        has_changed: since the first call.
+        lines: lines read so far.
+        written: when the log was last written, s since 1970 by the clock of its file system; 0 without a log.
+        has_changed: whether the log has changed since the first call.
     """
 
     def __init__(self, path: Path, updates_per_epoch: int) -> None:
@@ -89,7 +89,7 @@ class LogReader:
         self._header: list[str] = []
 
     def read(self) -> None:
-        """Take what is new."""
+        """Read new lines."""
         try:
             with self._path.open("rb") as file:
                 status = os.fstat(file.fileno())
@@ -98,7 +98,7 @@ class LogReader:
                 file.seek(self._offset)
                 self._take(file.read())
             self._inode, self.written = status.st_ino, status.st_mtime
-        except OSError:  # not there yet, or its file system is not
+        except OSError:  # the log or its file system is not there (yet)
             self._forget()
         found = (self._inode, self._offset)
         self._first = self._first or found
@@ -109,20 +109,20 @@ class LogReader:
         self._header, self.lines = [], []
 
     def _goes_on(self, file: BinaryIO, status: os.stat_result) -> bool:
-        """Whether this is the log that was read before; file systems give a removed file's number to a new one."""
+        """Return whether this is the log read before; a file system may give a removed file's inode to a new file."""
         if status.st_ino != self._inode or status.st_size < self._offset:
             return False
         file.seek(max(0, self._offset - 1))
         return self._offset == 0 or file.read(1) == b"\n"
 
     def _take(self, content: bytes) -> None:
-        """Take lines that are whole."""
+        """Parse the complete lines."""
         whole = content[: content.rfind(b"\n") + 1]
         for row in csv.reader(whole.decode(errors="replace").splitlines()):
             if not self._header:
                 self._header = row
                 continue
-            with suppress(ValueError, TypeError, csv.Error):  # a line that a power cut has spoiled
+            with suppress(ValueError, TypeError, csv.Error):  # a line damaged by a power failure
                 self.lines.append(self._parsed(row))
         self._offset += len(whole)
 

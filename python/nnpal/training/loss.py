@@ -1,4 +1,4 @@
-"""The loss of the second seed, and its variants."""
+"""The loss of energies, forces and stresses, and its variants."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Errors:
     """Predictions minus reference values of some configurations.
 
     Attributes:
-        energy: of whole configurations, eV, [n_data].
-        force: eV/Å, [sum of n_atoms, 3], atoms in data order.
-        n_atoms: int64 [n_data].
-        virial: stress times volume, eV, [n_data, 3, 3], NaN where a configuration has no stress; None without a
-            stress term.
+        energy: errors of total energies, eV, [n_data].
+        force: errors of forces, eV/Å, [sum of n_atoms, 3], atoms in data order.
+        n_atoms: number of atoms of each configuration, int64 [n_data].
+        virial: errors of stress times volume, eV, [n_data, 3, 3], NaN for configurations without a stress; None
+            without a stress term.
     """
 
     energy: Tensor
@@ -33,11 +33,11 @@ class Errors:
 
 @dataclass(frozen=True)
 class Members:
-    """Whose errors stand one after another.
+    """The parts of concatenated errors that belong to each member.
 
     Attributes:
-        n_data: configurations of each member.
-        n_atoms: atoms of each member.
+        n_data: number of configurations of each member.
+        n_atoms: number of atoms of each member.
     """
 
     n_data: list[int]
@@ -53,10 +53,10 @@ def energy_force_loss(
     huber_force: float | None = None,
     huber_stress: float | None = None,
 ) -> Tensor:
-    """Return equation (3) of the supplementary text of Jung et al. on data distillation, eV².
+    """Return the loss, eV², equation (3) of the supplementary text of Jung et al. on data distillation.
 
     Loss = 1/N_data Σ (E_NNP - E_ref)² / √N_atom + α/N_data Σ |F_NNP - F_ref|² / N_atom
-           + γ/N_stress Σ |V (σ_NNP - σ_ref)|² / N_atom                                    (the last is ours)
+           + γ/N_stress Σ |V (σ_NNP - σ_ref)|² / N_atom                                    (our addition)
 
     | symbol        | variable                                                                      |
     |---------------|-------------------------------------------------------------------------------|
@@ -67,17 +67,17 @@ def energy_force_loss(
     | N_stress      | configurations that have a stress                                             |
     | α, γ          | ``force_weight`` (Å²), ``stress_weight``                                      |
 
-    With ``huber_energy`` (eV/atom), ``huber_force`` (eV/Å) or ``huber_stress`` (of V σ, eV/atom) the square x² of an
-    error (for forces and stresses, of a component) beyond δ becomes 2δ|x| - δ², which continues with the same slope:
+    With ``huber_energy`` (eV/atom), ``huber_force`` (eV/Å) or ``huber_stress`` (V σ, eV/atom) as δ, the square x² of an
+    error (of a component, for forces and stresses) becomes 2δ|x| - δ² beyond δ, with a continuous slope:
     twice Huber's function (doi:10.1214/aoms/1177703732).
 
     Arguments:
         errors: predictions minus reference values.
         force_weight: α, Å².
-        stress_weight: γ.
-        huber_energy: δ of energies, eV/atom; None: squares throughout.
-        huber_force: δ of components of forces, eV/Å; None: squares throughout.
-        huber_stress: δ of components of V σ, eV/atom; None: squares throughout.
+        stress_weight: γ, without unit.
+        huber_energy: δ for energies, eV/atom; None: squares throughout.
+        huber_force: δ for force components, eV/Å; None: squares throughout.
+        huber_stress: δ for components of V σ, eV/atom; None: squares throughout.
     """
     members = Members([len(errors.energy)], [len(errors.force)])
     return energy_force_losses(
@@ -101,8 +101,8 @@ def energy_force_losses(
     huber_force: float | None = None,
     huber_stress: float | None = None,
 ) -> Tensor:
-    """Return :func:`energy_force_loss` of each member, eV², [n_members]; nothing waits for a GPU."""
-    n_atoms = errors.n_atoms.to(errors.energy.dtype)  # roots of integers would be of single precision
+    """Return :func:`energy_force_loss` of each member, eV², [n_members], without waiting for a GPU."""
+    n_atoms = errors.n_atoms.to(errors.energy.dtype)  # the square root of an integer tensor is in single precision
     bound = None if huber_energy is None else huber_energy * n_atoms
     energy = sums(_square(errors.energy, bound) / n_atoms.sqrt(), members.n_data)
     size = n_atoms.repeat_interleave(errors.n_atoms, output_size=len(errors.force))
@@ -119,14 +119,14 @@ def energy_force_losses(
 
 @dataclass(frozen=True)
 class Weights:
-    """Factors of squared errors in the sum of all members' losses, and where Huber's tangents begin; [n_data] each.
+    """Factors of squared errors in the sum of all members' losses, and where Huber's tangents begin, [n_data] each.
 
     Attributes:
-        energy: 1/(N_data √N_atom).
-        energy_bound: eV, or None.
-        force: α/(N_data N_atom), of each component.
-        virial: γ/(N_stress N_atom), of each component, 0 without a stress; None without a stress term.
-        virial_bound: eV, or None.
+        energy: factors of energies, 1/(N_data √N_atom).
+        energy_bound: error of an energy where the tangent begins, eV, or None.
+        force: factors of force components, α/(N_data N_atom).
+        virial: factors of virial components, γ/(N_stress N_atom), 0 without a stress; None without a stress term.
+        virial_bound: error of a virial component where the tangent begins, eV, or None.
     """
 
     energy: Tensor
@@ -139,14 +139,14 @@ class Weights:
 def loss_weights(
     n_atoms: Tensor, virials: Tensor | None, members: Members, loss: LossSettings, dtype: torch.dtype
 ) -> Weights:
-    """Return by which factors errors enter the losses of :func:`energy_force_losses`.
+    """Return the factors of squared errors in the losses of :func:`energy_force_losses`.
 
     Arguments:
-        n_atoms: int64 [n_data].
+        n_atoms: number of atoms of each configuration, int64 [n_data].
         virials: reference values, eV, [n_data, 3, 3], NaN without a stress; None without a stress term.
-        members: whose configurations they are.
-        loss: options.
-        dtype: of the factors.
+        members: number of configurations and atoms of each member.
+        loss: settings of the loss.
+        dtype: floating-point type of the factors.
     """
     size = n_atoms.to(dtype)
     n_data = _for_each(members.n_data, members.n_data, size)
@@ -166,7 +166,7 @@ def loss_weights(
 
 
 def slope(error: Tensor, weight: Tensor, bound: Tensor | None) -> Tensor:
-    """Return the derivative in the error of weight times its square, or beyond ``bound`` of the square's tangent."""
+    """Return the derivative of weight · error² with respect to the error; beyond ``bound`` that of the tangent."""
     return 2.0 * weight * (error if bound is None else error.clamp(-bound, bound))
 
 
@@ -175,7 +175,7 @@ def _for_each(values: Sequence[int], lengths: Sequence[int], like: Tensor) -> Te
 
 
 def sums(values: Tensor, lengths: list[int]) -> Tensor:
-    """Return the sum of each run of so many ``values`` along the first dimension, [n_runs]."""
+    """Return the sums of consecutive runs of ``lengths`` values along the first dimension, [n_runs]."""
     if len(set(lengths)) == 1:
         return values.reshape(len(lengths), -1).sum(1)
     return torch.stack([part.sum() for part in values.split(lengths)])
@@ -188,7 +188,7 @@ def _divided(values: Tensor, numbers: list[int]) -> Tensor:
 
 
 def _square(error: Tensor, bound: float | Tensor | None) -> Tensor:
-    """Return error², or beyond ``bound`` its tangent there."""
+    """Return error², continued by its tangent beyond ``bound``."""
     if bound is None:
         return error.square()
     size = error.abs()

@@ -1,4 +1,4 @@
-"""One member in training: its weights, optimizer, learning curve, and the best weights so far."""
+"""A member during training: weights, optimizer, learning curve, and the best weights so far."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from nnpal.training.soap import SOAP
 from nnpal.training.split import Split
 
 CHECKPOINT_UPDATES = 100
-"""From one checkpoint to the next: a second or two of work."""
+"""Target for the number of updates between checkpoints: a second or two of work."""
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One line of the learning curve.
+    """One point of the learning curve.
 
-    Training values are averaged over the epoch's batches, before each update; validation values follow the epoch.
+    Training values are means over the epoch's batches, before each update; validation values are from after the epoch.
 
     Attributes:
-        epoch: from 0.
-        updates: done so far.
-        train_loss, validation_loss: eV².
-        train_energy_mae, validation_energy_mae: eV/atom.
-        train_force_mae, validation_force_mae: of components, eV/Å.
-        learning_rate: of the weights.
+        epoch: number of the epoch, from 0.
+        updates: number of updates so far.
+        train_loss, validation_loss: mean loss, eV².
+        train_energy_mae, validation_energy_mae: MAE of energies, eV/atom.
+        train_force_mae, validation_force_mae: MAE of force components, eV/Å.
+        learning_rate: learning rate of the weights.
     """
 
     epoch: int
@@ -62,17 +62,17 @@ class Scores:
 
 
 class DivergedError(FloatingPointError):
-    """A member's loss is not finite any more."""
+    """The loss of a member is no longer finite."""
 
 
 @dataclass
 class Progress:
-    """What has happened to a member so far.
+    """Learning curve and best epoch of a member so far.
 
     Attributes:
         history: one record for each epoch.
-        best_value: lowest validation value, in the unit of what ``best_by`` names.
-        best_epoch: where it was.
+        best_value: lowest value of the validation quantity ``best_by``, in its unit.
+        best_epoch: epoch of this value.
     """
 
     history: list[EpochRecord] = field(default_factory=list)
@@ -83,17 +83,17 @@ class Progress:
 class Member:
     """A member between two epochs.
 
-    A batch order depends only on the seed and the epoch, so a member that resumes from a checkpoint gives the same
+    The order of batches depends only on seed and epoch, so a member that resumes from a checkpoint gives the same
     results as one that was never interrupted.
 
     Arguments:
-        description: elements and layers.
-        settings: options.
-        split: which configurations it learns from.
-        seed: of weights and batches.
-        device: where it is trained.
-        start: networks, eV, whose weights it begins with; by default random ones, from the seed.
-        scaling: of the AEVs by element, see :mod:`nnpal.training.scaling`; what is not trained any further needs none.
+        description: elements and layers of the network.
+        settings: settings of the training.
+        split: training and validation configurations.
+        seed: seed of weights and batches.
+        device: device to train on.
+        start: network, eV, with the initial weights; None: random weights from the seed.
+        scaling: AEV scaling of each element, see :mod:`nnpal.training.scaling`; not needed without further training.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Member:
 
     @property
     def validated(self) -> Network:
-        """The network whose weights are judged and kept: the moving average where there is one."""
+        """The network that is validated and kept: the moving average if there is one."""
         return self.network if self.average is None else self.average.module
 
     @property
@@ -134,7 +134,7 @@ class Member:
 
     @property
     def finished(self) -> bool:
-        """Whether no epoch is left, by number, early stop or learning rate."""
+        """Whether training has ended, by number of epochs, early stop or learning rate."""
         settings, progress = self.settings, self.progress
         stalled = self.epoch - 1 - progress.best_epoch
         return (
@@ -149,18 +149,18 @@ class Member:
 
     @property
     def checkpoint_every(self) -> int:
-        """Epochs from one checkpoint to the next."""
+        """Number of epochs between checkpoints."""
         if self.settings.checkpoint_every is not None:
             return self.settings.checkpoint_every
         return max(1, CHECKPOINT_UPDATES // updates_per_epoch(self.settings, len(self.split.train)))
 
     def batches(self) -> list[np.ndarray]:
-        """Return this epoch's batches: indices of configurations, in an order of its own; the last epoch may be cut."""
+        """Return this epoch's batches, indices of configurations in random order; the last epoch may be incomplete."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.split.train)
         return in_parts(order, self.settings.batch_size)[: self.total_updates - self.updates]
 
     def begin_update(self) -> None:
-        """Set the learning rates of the next update, and bring the gradients to what is updated."""
+        """Set the learning rates of the next update, and transform the gradients to the updated parameters."""
         self.scaled.take_gradients()
         if self.settings.schedule == "linear":
             factor = linear_factor(self.updates, self.total_updates, self.settings.warmup)
@@ -169,7 +169,7 @@ class Member:
                     group["lr"] = factor * rate
 
     def end_update(self) -> None:
-        """Count an update, and take its weights into the network and the average."""
+        """Count an update, and write its weights into the network and the average."""
         self.scaled.write()
         self.updates += 1
         if self.average is not None:
@@ -209,7 +209,7 @@ class Member:
         return record
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next epoch depends on, in types that torch loads as weights only."""
+        """Return everything that the next epoch depends on, in types that torch loads with ``weights_only``."""
         return {
             "network": self.network.state_dict(),
             "scaled": self.scaled.state_dict(),
@@ -223,14 +223,14 @@ class Member:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where ``state`` was taken."""
+        """Restore ``state``."""
         self.network.load_state_dict(state["network"])
         if self.scaled.parameters:
             self.scaled.load_state_dict(state["scaled"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
-            if not isinstance(optimizer, SOAP):  # older checkpoints say None
+            if not isinstance(optimizer, SOAP):  # None in older checkpoints
                 own = {**own, "param_groups": [{**group, "fused": True} for group in own["param_groups"]]}
             optimizer.load_state_dict(own)
         for plateau, own in zip(self.plateaus, state["plateaus"], strict=True):
@@ -251,7 +251,7 @@ class Member:
 
 
 def step_members(members: Sequence[Member]) -> None:
-    """Update the weights of members of the same settings by their gradients, and drop these."""
+    """Update the weights of members with the same settings by their gradients, and clear the gradients."""
     for member in members:
         member.begin_update()
     step_all([member.optimizers for member in members])
@@ -260,5 +260,5 @@ def step_members(members: Sequence[Member]) -> None:
 
 
 def in_parts(indices: np.ndarray, size: int) -> list[np.ndarray]:
-    """Cut ``indices`` into consecutive parts of at most ``size``."""
+    """Split ``indices`` into consecutive parts of at most ``size``."""
     return [indices[start : start + size] for start in range(0, len(indices), size)]

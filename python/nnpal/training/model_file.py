@@ -1,4 +1,4 @@
-"""From trained members to a model file, by the kind of their networks."""
+"""Model files of trained members, for each kind of network."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def write_model_file(
     """Write members as a file for ``pair_style nnp``.
 
     Arguments:
-        description: of all of them.
-        networks: eV; copies are written.
-        self_energies: eV, one for each element.
-        path, dataset_hash, provenance, calibration: as of :func:`nnpal.model.export_ensemble`.
-        dtype: of the file, by default that of the weights.
+        description: description that all networks share.
+        networks: networks of the members, eV; copies are written.
+        self_energies: self-energy of each element, eV.
+        path, dataset_hash, provenance, calibration: see :func:`nnpal.model.export_ensemble`.
+        dtype: floating-point type of the file, by default that of the weights.
 
     Raises:
-        ValueError, ModelFileError: as of :func:`nnpal.model.export_ensemble`.
+        ValueError, ModelFileError: see :func:`nnpal.model.export_ensemble`.
     """
     copies = [network if dtype is None else copy.deepcopy(network).to(dtype) for network in networks]
     more: dict[str, Any] = {"dataset_hash": dataset_hash, "provenance": provenance, "calibration": calibration}

@@ -1,4 +1,4 @@
-"""Neighbor lists alone, for networks that make their own features of an atom's surroundings."""
+"""Neighbor lists for networks that compute their own features of an atom's surroundings."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class NeighborFeatures:
 
     Attributes:
         graphs: neighbors within the cutoff, each pair once.
-        species: [n_atoms of all configurations], on the CPU.
-        strain: whether strain derivatives are wanted.
+        species: element indices, [n_atoms of all configurations], on the CPU.
+        strain: whether to compute strain derivatives.
     """
 
     graphs: FlatGraphs
@@ -31,7 +31,7 @@ class NeighborFeatures:
     strain: bool
 
     def batch(self, indices: np.ndarray) -> NeighborBatch:
-        """Return the configurations ``indices``, in their order."""
+        """Return the configurations ``indices``, in this order."""
         rows = Rows.of(indices, self.graphs.sizes, self.graphs.device)
         return NeighborBatch(rows, self.species[rows.atoms_on_cpu], self.graphs.batch(rows), self.strain)
 
@@ -42,7 +42,7 @@ class NeighborFeatures:
 
 @dataclass(frozen=True)
 class NeighborBatch:
-    """A batch of configurations as one graph that has each pair of neighbors once.
+    """A batch of configurations as one graph that contains each pair of neighbors once.
 
     ``species`` are on the CPU, those of ``graph`` on the device.
     """
@@ -53,13 +53,13 @@ class NeighborBatch:
     strain: bool
 
     def atomic_energies(self, network: SchNet) -> Tensor:
-        """Return energies of atoms, eV, [n_atoms]."""
+        """Return atomic energies, eV, [n_atoms]."""
         return network.of_pairs(self.graph.species, self.graph.edge_index, self.graph.edge_vec)
 
     def evaluate(self, network: SchNet, *, training: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return energies of atoms, eV, [n_atoms], forces and strain derivatives of :func:`forces_and_strain`.
+        """Return atomic energies, eV, [n_atoms], and forces and strain derivatives as :func:`forces_and_strain` does.
 
-        With ``training`` all of them can be differentiated in the weights.
+        With ``training`` all of them are differentiable in the weights.
         """
         graph = replace(self.graph, edge_vec=self.graph.edge_vec.detach().requires_grad_(True))
         energies = replace(self, graph=graph).atomic_energies(network)

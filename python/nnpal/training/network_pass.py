@@ -1,8 +1,8 @@
-"""Atomic energies and their gradients in the AEVs by explicit formulas, with the weights' derivatives of both.
+"""Atomic energies, their gradients in the AEVs, and the derivatives of both in the weights, by explicit formulas.
 
-A training on forces differentiates E and G = ∂E/∂x in the weights. With e = ∂L/∂E of each atom and t = ∂L/∂G, that
-derivative is the gradient of Σ (e E + t·G), whose second part is the derivative of E along t. So x and t go up through
-the network together, and one sweep comes down. For layers z = W h + b, h = a(z), E = w·h + c:
+Training on forces differentiates E and G = ∂E/∂x in the weights. With e = ∂L/∂E of each atom and t = ∂L/∂G, that
+derivative is the gradient of Σ (e E + t·G), whose second part is the derivative of E along t. So x and t are propagated
+forward together, followed by one backward pass. For layers z = W h + b, h = a(z), E = w·h + c:
 
 | step              | formulas, layer by layer                                | product with  |
 |-------------------|---------------------------------------------------------|---------------|
@@ -12,9 +12,9 @@ the network together, and one sweep comes down. For layers z = W h + b, h = a(z)
 | derivatives, down | μ = e w or W⁺ᵀ ρ⁺, ρ = s μ + k                          | Wᵀ            |
 |                   | ∂W = ρ h⁻ᵀ + q ḣ⁻ᵀ, ∂b = Σ ρ, ∂w = Σ (e h + ḣ), ∂c = Σ e | h⁻, ḣ⁻        |
 
-The adjoint of ḣ is p, so that nothing more has to come down for it. torch's own double backward takes the same
-products, and several times the passes over numbers between them. One network on a CPU is computed by nnpal's own
-operations (src/ops/training/network_pass.cpp), everything else here.
+The adjoint of ḣ is p, so it needs no backward pass of its own. torch's double backward has the same products, but
+several times as many elementwise passes between them. One network on a CPU is evaluated by nnpal's compiled operations
+(src/ops/training/network_pass.cpp), everything else here.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from nnpal.model.ops import has_ops
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function whose first and second slopes are known here.
+    """An activation function with known first and second derivatives.
 
     Attributes:
-        name: ``gelu`` (that of erf) or ``celu``.
-        alpha: of CELU.
+        name: ``gelu`` (the exact form, with erf) or ``celu``.
+        alpha: parameter α of CELU.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Activation:
 
     @staticmethod
     def of(module: torch.nn.Module) -> Activation | None:
-        """Return the activation function of a network, or None where its slopes are not known here."""
+        """Return the activation function for ``module``, or None if its derivatives are not implemented here."""
         if type(module) is torch.nn.GELU and module.approximate == "none":
             return Activation("gelu")
         alpha = celu_alpha(module)
@@ -56,9 +56,9 @@ class Values:
     """Networks evaluated on rows of features.
 
     Attributes:
-        energies: of each row, eV, [n_rows] or [n_networks, n_rows].
+        energies: energy of each row, eV, [n_rows] or [n_networks, n_rows].
         gradients: ∂E/∂x, [n_rows, n_features] or [n_networks, n_rows, n_features].
-        kept: what :func:`add_derivatives` needs: of each hidden layer h, then s, q, and k p of each.
+        kept: what :meth:`Network.add_derivatives` needs: h of each hidden layer, then s, q and k p of each.
     """
 
     energies: Tensor
@@ -71,9 +71,9 @@ class Network:
     """Layers of one network, or of several side by side.
 
     Attributes:
-        weights: of each layer, [n_out, n_in] or [n_networks, n_out, n_in]; the last one has one output.
-        biases: of each layer, [n_out] or [n_networks, n_out], or None.
-        activation: behind each layer but the last.
+        weights: weights of each layer, [n_out, n_in] or [n_networks, n_out, n_in]; the last one has one output.
+        biases: biases of each layer, [n_out] or [n_networks, n_out], or None.
+        activation: activation function after each layer but the last.
     """
 
     weights: list[Tensor]
@@ -84,8 +84,8 @@ class Network:
         """Return energies and gradients of rows, and with ``training`` what :meth:`add_derivatives` needs.
 
         Arguments:
-            features: [n_rows, n_features] or, each network's own rows, [n_networks, n_rows, n_features].
-            training: whether derivatives are wanted.
+            features: AEVs, [n_rows, n_features], or each network's own rows, [n_networks, n_rows, n_features].
+            training: whether :meth:`add_derivatives` will be called.
         """
         with torch.no_grad():
             if self._is_compiled(features):
@@ -99,14 +99,14 @@ class Network:
     def add_derivatives(
         self, features: Tensor, kept: list[Tensor], seeds: Tensor, directions: Tensor, sums: list[Tensor | None]
     ) -> None:
-        """Add the gradient of Σ (seeds E + directions·∂E/∂x) in each parameter to ``sums``; once for ``kept``.
+        """Add the gradient of Σ (seeds E + directions·∂E/∂x) in each parameter to ``sums``; call it once per ``kept``.
 
         Arguments:
-            features: those that were evaluated.
-            kept: of :meth:`evaluate`, with ``training``; it is overwritten.
-            seeds: of each energy.
-            directions: of each gradient.
-            sums: of each layer's weight and bias in turn, of these shapes; None for a bias that there is not.
+            features: the features that were evaluated.
+            kept: ``kept`` from :meth:`evaluate` with ``training``; it is overwritten.
+            seeds: derivative of the loss in each energy, e above.
+            directions: derivative of the loss in each gradient, t above.
+            sums: tensor for each layer's weight and bias in turn, of the same shape; None without a bias.
         """
         directions = directions.contiguous()
         with torch.no_grad():
@@ -129,7 +129,7 @@ class Network:
 
 
 def energies_and_gradients(features: Tensor, network: Network, *, training: bool) -> tuple[Tensor, Tensor]:
-    """Return :meth:`Network.evaluate`; with ``training`` autograd can take derivatives in the parameters, once."""
+    """Return energies and gradients of rows; with ``training``, differentiable once in the parameters by autograd."""
     if training:
         found: tuple[Tensor, Tensor] = _Pass.apply(features.detach(), network, *network.parameters())
         return found
@@ -143,8 +143,8 @@ class _Pass(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, network: Network, *parameters: Tensor | None) -> tuple[Tensor, Tensor]:
         values = network.evaluate(features, training=True)
-        ctx.network, ctx.kept = network, values.kept  # not the results, which refer to this
-        ctx.save_for_backward(features, *parameters)  # tells of parameters that have changed since
+        ctx.network, ctx.kept = network, values.kept  # storing the results would make a reference cycle
+        ctx.save_for_backward(features, *parameters)  # detects parameters that were changed in place
         return values.energies, values.gradients
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What updates a member's weights and biases."""
+"""The optimizers of a member's weights and biases."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ WEIGHT_DECAYS = {"soap": 0.0, "adamw": 1e-2}
 
 
 def learning_rate(settings: TrainingSettings) -> float:
-    """Return the largest learning rate of the weights: as given, or the optimizer's own default."""
+    """Return the largest learning rate of the weights: the given one, or the optimizer's default."""
     return LEARNING_RATES[settings.optimizer] if settings.learning_rate is None else settings.learning_rate
 
 
 def build_optimizers(
     network: Network, settings: TrainingSettings, replaced: Mapping[Tensor, Tensor] | None = None
 ) -> list[torch.optim.Optimizer]:
-    """Return the optimizer of all that learns, or that of the weights and then SGD for the biases.
+    """Return the optimizer of all trainable parameters, or one for the weights and SGD for the biases.
 
     Arguments:
-        network: a member's.
-        settings: options.
-        replaced: parameters that others are updated in place of, see :mod:`nnpal.training.scaling`.
+        network: network of a member.
+        settings: settings of the training.
+        replaced: parameter -> the parameter updated instead of it, see :mod:`nnpal.training.scaling`.
     """
     weights: list[Tensor] = []
     biases: list[Tensor] = []
@@ -47,14 +47,14 @@ def _of_weights(weights: list[Tensor], settings: TrainingSettings) -> torch.opti
     rate = learning_rate(settings)
     if settings.optimizer == "soap":
         return SOAP(weights, rate, weight_decay=decay)
-    return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)  # fused: a kernel or two an update
+    return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)  # fused: one or two kernels per update
 
 
 def step_all(optimizers: Sequence[Sequence[torch.optim.Optimizer]]) -> None:
-    """Update the parameters of several members by their gradients, and drop these.
+    """Update the parameters of several members by their gradients, and clear the gradients.
 
     Arguments:
-        optimizers: each member's, of the same settings.
+        optimizers: optimizers of each member, with the same settings.
     """
     for of_members in zip(*optimizers, strict=True):
         soaps = [optimizer for optimizer in of_members if isinstance(optimizer, SOAP)]

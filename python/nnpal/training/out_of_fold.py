@@ -1,7 +1,7 @@
-"""Pairs of spread and error from a training's own data: errors of members that did not learn a configuration.
+"""Pairs of spread and error from a training's own data: errors of members that were not trained on a configuration.
 
-Every configuration that some members validate on is a test of these, and needs no data to be held back. Its spread is
-that of the whole ensemble, as in use, because the spread of few members is too noisy for a calibration.
+Each configuration tests the members that only validate on it, so no data need be held out. Its spread is that of the
+whole ensemble, as in use, because the spread of a few members is too noisy for a calibration.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nnpal.training.evaluate import evaluate
 from nnpal.training.member import in_parts
 
 MOST_ATOMS = 100_000
-"""Of larger sets a random part of so many atoms is evaluated: it determines the few numbers well enough."""
+"""Size of the random part that is evaluated of larger datasets; it determines the few parameters well enough."""
 
 
 def out_of_fold_pairs(
@@ -30,17 +30,17 @@ def out_of_fold_pairs(
     rng: np.random.Generator,
     most_atoms: int = MOST_ATOMS,
 ) -> tuple[Pairs, np.ndarray]:
-    """Evaluate the ensemble on its data.
+    """Evaluate the ensemble on the data that it was trained on.
 
     Arguments:
-        networks: of all members, eV.
-        learned: whether a member learned a configuration, now or before it started here, bool [n_members, n_data].
-        data: on the CPU.
+        networks: networks of all members, eV.
+        learned: whether a member was trained on a configuration, now or before its start, bool [n_members, n_data].
+        data: training data, on the CPU.
         batch_size: configurations evaluated at a time.
-        rng: draws configurations where there are more than ``most_atoms`` atoms.
+        rng: random generator that selects configurations if there are more than ``most_atoms`` atoms.
 
     Returns:
-        Pairs of the configurations that at least one member did not learn, perhaps of none, and their indices.
+        Pairs from the configurations that at least one member was not trained on, possibly none, and their indices.
     """
     judged = (~learned).sum(0)
     chosen = np.flatnonzero(judged)
@@ -54,7 +54,7 @@ def out_of_fold_pairs(
             found = [evaluate(network, batch) for network in networks]
         forces = np.stack([one.forces.detach().double().numpy() for one in found])
         energies = np.stack([one.energies.detach().double().numpy() for one in found])
-        share = ~learned[:, part] / judged[part]  # of each member in the mean that is judged
+        share = ~learned[:, part] / judged[part]  # weight of each member in the mean error
         of_atom = np.repeat(share, data.sizes[part], axis=1)
         rows = batch.rows
         species.append(batch.species.numpy())

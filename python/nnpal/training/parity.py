@@ -1,4 +1,4 @@
-"""Predicted over reference values of the best member, training and validation part apart."""
+"""Parity plots of the best member, with training and validation configurations distinguished."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnpal.training.split import Split
 def save_parity(folder: Path, network: Network, data: TrainingData, split: Split, batch_size: int) -> list[Path]:
     """Write ``parity_energy`` and ``parity_force``, each as ``.png``, ``.pdf`` and ``.csv``, and return their paths.
 
-    Energies are interaction energies by atom, self-energies subtracted.
+    Energies are interaction energies per atom, without self-energies.
     """
     energies, forces = [], []
     for part in in_parts(np.arange(len(data)), batch_size):
@@ -30,7 +30,7 @@ def save_parity(folder: Path, network: Network, data: TrainingData, split: Split
     frame_of_atom = np.arange(len(data)).repeat(data.sizes)
     force = (data.forces.numpy(), np.concatenate(forces))
 
-    # matplotlib and more, which workers would load too
+    # imported here, because workers need no matplotlib
     from nnpal.figures.figure import write_figure
     from nnpal.figures.parity import parity_figure
 

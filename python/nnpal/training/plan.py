@@ -1,18 +1,18 @@
-"""What a training folder is for: settings, data and splits, fixed when the folder is made.
+"""The plan of a training: settings, data and splits, fixed when its folder is created.
 
-A folder holds
+A training folder contains
 
 ```
-plan.json              settings, seeds, hash of the data; what a resumed training must agree with
-splits.json            which configurations each member learns from, and which it learned in trainings before
+plan.json              settings, seeds, hash of the data; a resumed training must have the same
+splits.json            configurations that each member is trained on, now and in earlier trainings
 data.h5                the configurations
-start.pt               weights that the members start from, where they are not random
+start.pt               initial weights of the members, unless they are random
 cache/                 features that the members share; deleted when all are finished
-parity_*               the best member's values over the reference's
-calibration.json       what turns spreads into errors, or why there is none
-result.json            best member, scores, self-energies; there when all are finished
-member-0/ ...          checkpoint.pt, log.csv, worker.log; error.txt where a member failed
-tensorboard/           where they are asked for: the members' learning curves
+parity_*               parity plots of the best member
+calibration.json       calibration of spreads, or the reason why there is none
+result.json            best member, scores, self-energies; written when all are finished
+member-0/ ...          checkpoint.pt, log.csv, worker.log; error.txt if a member failed
+tensorboard/           learning curves of the members, with ``training.tensorboard``
 ```
 """
 
@@ -47,26 +47,26 @@ FREE = {
     ("training", "features_gigabytes"),
     ("training", "tensorboard"),
 }
-"""Settings that may change on resume: none of them decides what is learned, but for the rounding of another device."""
+"""Settings that may change on resume: none affects the result, except for another device's rounding."""
 EARLIER_TRAINING = {"optimizer": "adamw", "schedule": "plateau", "initialization": "uniform"}
-"""What trainings did before their plans said so."""
+"""Settings of trainings whose plans, by earlier versions, do not contain them."""
 
 
 class TrainingFolderError(ValueError):
-    """A training folder that does not fit what is asked of it."""
+    """A training folder that cannot be used for what was requested."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """See the module.
+    """Settings and data of a training, as in ``plan.json``.
 
     Attributes:
-        network: kind, elements and layers.
+        network: kind, elements and layers of the networks.
         loss, training, ensemble: settings.
-        content_hash: of the data.
-        previous: of inherited splits: the folder, its data and its best member.
-        start: of members that do not start from random weights: what they start from, see
-            :class:`nnpal.training.start.Start`; the setting's path may change, the weights may not.
+        content_hash: hash of the data.
+        previous: source of inherited splits: its folder, data and best member; None: random splits.
+        start: record of the initial weights, see :class:`nnpal.training.start.Start`; None: random weights. Their path
+            in the settings may change, but not the weights.
     """
 
     network: Description
@@ -96,7 +96,7 @@ def read_plan(folder: Path) -> Plan:
     """Return the plan of a training folder.
 
     Raises:
-        TrainingFolderError: it is none, or of another version of nnpal.
+        TrainingFolderError: this is not a training folder, or it is from another version of nnpal.
     """
     values = _read_json(folder / PLAN)
     if values.get("format") != FORMAT:
@@ -135,10 +135,10 @@ def write_plan(folder: Path, plan: Plan) -> None:
 
 
 def require_same(folder: Path, plan: Plan) -> None:
-    """Reject a folder that contains another training.
+    """Reject a folder that contains a different training.
 
     Raises:
-        TrainingFolderError: names what differs.
+        TrainingFolderError: the trainings differ; the message names the difference.
     """
     found, wanted = read_plan(folder).to_json(), plan.to_json()
     differences = [
@@ -154,7 +154,7 @@ def require_same(folder: Path, plan: Plan) -> None:
 
 
 def renew_free(folder: Path, plan: Plan) -> None:
-    """Update the settings that may change, :data:`FREE`, in a training that is resumed."""
+    """Update the settings in :data:`FREE`, which may change, of a resumed training."""
     found, wanted = _read_json(folder / PLAN), plan.to_json()
     renewed = json.loads(json.dumps(found))
     for table, key in FREE:
@@ -165,11 +165,11 @@ def renew_free(folder: Path, plan: Plan) -> None:
 
 
 def draw_splits(plan: Plan, hashes: Sequence[str]) -> list[Split]:
-    """Return each member's split, by the plan's rule.
+    """Return each member's split, drawn by the rule in the plan.
 
     Arguments:
-        plan: rule, fraction and seeds; with inherited splits also where the previous roles stand.
-        hashes: of each configuration's structure.
+        plan: rule, fraction and seeds; for inherited splits also the folder with the previous roles.
+        hashes: hash of each configuration's structure.
     """
     fraction = plan.ensemble.validation_fraction
     generators = [np.random.default_rng([seed, 0x5117]) for seed in plan.ensemble.member_seeds()]
@@ -185,10 +185,10 @@ def write_splits(
     """Write ``splits.json``.
 
     Arguments:
-        folder: of the training.
-        hashes: of all structures.
-        splits: of each member.
-        learned_before: hashes that each member learned in the trainings that it starts from; None: none.
+        folder: training folder.
+        hashes: hash of each configuration's structure.
+        splits: split of each member.
+        learned_before: hashes of the structures that each member was trained on before its start; None: none.
     """
     before = learned_before or [set()] * len(splits)
     values = {
@@ -207,10 +207,10 @@ def read_splits(folder: Path) -> list[Split]:
 
 
 def read_learned(folder: Path) -> np.ndarray:
-    """Return whether each member learned each configuration, there or in an earlier training, [n_members, n_data]."""
+    """Return whether each member was trained on each configuration, then or earlier, [n_members, n_data]."""
     values = _read_json(folder / SPLITS)
     learned = np.ones((len(values["validation"]), len(values["structures"])), dtype=bool)
-    nothing: list[list[int]] = [[] for _ in learned]  # of earlier versions
+    nothing: list[list[int]] = [[] for _ in learned]  # files of earlier versions
     for own, validation, before in zip(
         learned, values["validation"], values.get("learned_before", nothing), strict=True
     ):
@@ -220,13 +220,13 @@ def read_learned(folder: Path) -> np.ndarray:
 
 
 def hashes_learned(folder: Path) -> list[set[str]]:
-    """Return the hashes of the structures that each member learned, there or in a training before."""
+    """Return the hashes of the structures that each member was trained on, then or earlier."""
     hashes = np.array(_read_json(folder / SPLITS)["structures"])
     return [set(hashes[own].tolist()) for own in read_learned(folder)]
 
 
 def read_roles(folder: Path, member: int) -> dict[str, str]:
-    """Return hash -> role in a member of a training folder."""
+    """Return structure hash -> role for a member of a training folder."""
     return read_splits(folder)[member].roles(_read_json(folder / SPLITS)["structures"])
 
 
@@ -255,7 +255,7 @@ def _keys(values: dict[str, Any], depth: int = 2) -> list[tuple[str, ...]]:
 
 
 def _at(values: Any, key: tuple[str, ...]) -> Any:
-    """Return the value at ``key`` as JSON would hold it, None where there is none."""
+    """Return the value at ``key`` in its JSON form, or None if there is none."""
     for part in key:
         values = values.get(part) if isinstance(values, dict) else None
     return json.loads(json.dumps(values))

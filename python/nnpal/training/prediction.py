@@ -1,4 +1,4 @@
-"""What a member says of configurations, and how far that is from the reference."""
+"""Predictions of a member, and their errors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nnpal.training.rows import Rows
 
 @dataclass(frozen=True)
 class Prediction:
-    """Energies [n_data] (eV), forces [sum of n_atoms, 3] (eV/Å), virials [n_data, 3, 3] (eV) or None."""
+    """Predicted energies [n_data] (eV), forces [sum of n_atoms, 3] (eV/Å), virials [n_data, 3, 3] (eV) or None."""
 
     energies: Tensor
     forces: Tensor
     virials: Tensor | None
 
     def errors(self, data: TrainingData, rows: Rows) -> Errors:
-        """Return predictions minus reference values of the configurations ``rows`` of ``data``."""
+        """Return predictions minus reference values for the configurations ``rows`` of ``data``."""
         virial = None
         if self.virials is not None and data.virials is not None:
             virial = self.virials - data.virials[rows.configurations]

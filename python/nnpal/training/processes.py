@@ -1,4 +1,4 @@
-"""The members' processes: one for each member on a CPU, one for all members of a GPU."""
+"""Worker processes: one per member on a CPU, one for all members on a GPU."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Group:
 
 
 def resolve_devices(devices: Sequence[str]) -> list[str]:
-    """Return torch's names of ``devices``; ``auto`` becomes all GPUs, or the CPU where there is none.
+    """Return torch's names of ``devices``; ``auto`` becomes all GPUs, or the CPU without a GPU.
 
     Raises:
-        ValueError: no such device.
+        ValueError: a device does not exist.
     """
     n_gpus = torch.cuda.device_count()
     names: list[str] = []
@@ -55,7 +55,7 @@ def resolve_devices(devices: Sequence[str]) -> list[str]:
 
 
 def deal(members: Sequence[int], devices: Sequence[str]) -> list[Group]:
-    """Deal members to devices in turn, and join those of one GPU."""
+    """Assign members to devices in turn, with one group per GPU."""
     dealt = [(devices[k % len(devices)], member) for k, member in enumerate(members)]
     groups = [Group(device, (member,)) for device, member in dealt if device == "cpu"]
     for gpu in dict.fromkeys(device for device, _ in dealt if device != "cpu"):
@@ -68,9 +68,9 @@ def train_groups(
 ) -> None:
     """Run a process for each group, ``n_workers`` CPU processes at a time and all GPU processes at once.
 
-    A process that dies is started again from its members' checkpoints as long as it gets further than all before it,
-    for checkpoints may be many epochs apart; otherwise, and where a member diverges, ``error.txt`` in its folder says
-    why; a full disk is no fault of theirs. When this call is left, by an exception too, no process is left running.
+    A process that dies is restarted from its members' checkpoints if it got further than those before it, because
+    checkpoints may be many epochs apart. Otherwise, and if a member diverges, ``error.txt`` in its folder gives the
+    reason; a full disk is not counted as a failure. No process survives this call, even if it raises an exception.
 
     Raises:
         nnpal.runtime.disk_full.DiskFullError: no space is left.
@@ -83,7 +83,7 @@ def train_groups(
         reached: dict[int, int] = {}
         while not stopped.is_set():
             log = member_folder(folder, group.members[0]) / WORKER_LOG
-            with _start(folder, group, threads, log) as child:  # leaving the block, by on_epoch's errors too, ends it
+            with _start(folder, group, threads, log) as child:  # ended on exit, also by an error in on_epoch
                 with lock:
                     running.append(child)
                 if stopped.is_set():
@@ -94,7 +94,7 @@ def train_groups(
                 return
             if code == EXIT_DISK_FULL:
                 raise disk_full(log.parent / CHECKPOINT)
-            require_room(folder)  # before the members are blamed
+            require_room(folder)  # a full disk is not the members' failure
             if not got_further:
                 _give_up(folder, group, how_ended(code or 0), log)
                 return
@@ -122,12 +122,12 @@ def _start(folder: Path, group: Group, threads: int, log: Path) -> Child:
 
 
 def _follow(child: Child, on_epoch: OnEpoch | None, reached: dict[int, int]) -> bool:
-    """Pass on the worker's lines until it ends, and return whether a member got further than before.
+    """Forward the worker's records until it ends, and return whether a member got further than before.
 
     Arguments:
-        child: the worker.
-        on_epoch: called with each line.
-        reached: updates of each member by the workers before; brought up to date.
+        child: worker process.
+        on_epoch: called with each member and record.
+        reached: updates of each member reached by earlier workers; modified.
     """
     got_further = False
     for line in child.lines():

@@ -1,4 +1,4 @@
-"""A training on the screen, or in the file that the output goes to."""
+"""Progress of a training, in a terminal or a file."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from nnpal.training.standing import Observer, Standing
 from nnpal.training.standing_table import HEADER, lines, row, summary
 
 PERIOD = 1.0
-"""Seconds from one look at the logs to the next."""
+"""Seconds between reads of the logs."""
 QUIET, LONGEST_QUIET = 30.0, 300.0
 STEP = 0.05
-"""Without a terminal a line comes after so many seconds: the first number where this part of the updates was done since
-the last line, else the second."""
+"""Without a terminal, a line is printed after QUIET seconds if the fraction STEP of the updates has been done since the
+last line, else after LONGEST_QUIET."""
 
 
 GONE = (OSError, SystemExit)
-"""What a terminal or a pipe that is gone raises, the second one by rich's doing; neither ends a training."""
+"""Errors of a closed terminal or pipe (rich raises SystemExit); they do not end a training."""
 
 
 class TrainingProgress:
-    """Show members, updates, losses, MAEs and time left, while a training is at work somewhere.
+    """Display of members, updates, losses, MAEs and time left of a running training.
 
-    A terminal has a table that is kept up to date, with other output of the same console above it; a file has a line
-    now and then and the table at the end. What is shown is read from the members' logs, so it does not matter who
-    trains them, nor where. Nothing is shown of a training that does not work in the meantime.
+    A terminal shows a table that is updated in place, below other output of the console; a file gets a line now and
+    then, and the table at the end. Values are read from the members' logs, so any process on any machine may train
+    them. A training that does no work in the meantime is not shown.
 
     Arguments:
-        console: where it is shown.
-        observer: of the training folder.
-        period: seconds from one look to the next; None: no looks but those by :meth:`look`.
-        clock: seconds since whenever.
+        console: console to print to.
+        observer: observer of the training folder.
+        period: seconds between updates of the display; None: only calls of :meth:`look` update it.
+        clock: returns a time in seconds, from any origin.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TrainingProgress:
         self._thread = threading.Thread(target=self._look_again_and_again, daemon=True)
 
     def __enter__(self) -> TrainingProgress:
-        self._observer.look()  # what changes from here on is at work
+        self._observer.look()  # later changes show that the training is running
         if self._period is not None:
             self._thread.start()
         return self
@@ -83,17 +83,17 @@ class TrainingProgress:
                 self._live.stop()
 
     def count(self, what: str, done: int, total: int) -> None:
-        """Show how far something is that comes before the members, such as their descriptors."""
+        """Show the progress of a preparation, such as computing the descriptors."""
         self._counted, self._share = (f"{what} {done}/{total}", done / total) if done < total else ("", 0.0)
         if done >= total:
-            self._last_line = None  # what follows is news
+            self._last_line = None  # the next line is printed at once
 
     def on_features(self, done: int, total: int) -> None:
-        """Show how far the descriptors are."""
+        """Show the progress of computing the descriptors."""
         self.count("descriptors", done, total)
 
     def look(self) -> None:
-        """Look at the training, and show what there is to be shown."""
+        """Read the logs, and update the display."""
         self._take()
         if self._is_terminal:
             self._draw()
@@ -108,7 +108,7 @@ class TrainingProgress:
                 return
 
     def _summary(self) -> str:
-        """Return a line about members that are not done; when they are, the table comes."""
+        """Return a summary line while members are unfinished; the table follows at the end."""
         standing = self._standing
         return "" if standing is None or not standing.n("training") + standing.n("waiting") else summary(standing)
 
@@ -128,7 +128,7 @@ class TrainingProgress:
         self._live.update(Group(*parts, *([Text(self._counted)] if self._counted else [])), refresh=True)
 
     def _is_due(self) -> bool:
-        """Whether it is time for a line, where lines stay."""
+        """Return whether to print the next line in a file."""
         now, done = self._clock(), self._share
         if self._standing is not None and not self._counted:
             total = sum(member.total_updates for member in self._standing.members)

@@ -1,4 +1,4 @@
-"""Which member is the best: by validation, or by a property that the user cares for."""
+"""Ranking of the members, by validation or by a property that the user chooses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Score = Callable[[Path], float]
 
 
 def find_score(spec: str) -> Score:
-    """Return what `MODULE:FUNCTION` names; modules of the working directory are found.
+    """Return the function named `MODULE:FUNCTION`; the module may be in the working directory.
 
     Raises:
-        ValueError: there is no such function.
+        ValueError: the function does not exist.
     """
-    if os.getcwd() not in sys.path:  # and there it stays: the function may import more when it is called
+    if os.getcwd() not in sys.path:  # not removed: the function may import more when it is called
         sys.path.insert(0, os.getcwd())
     found: Score = import_object(
         spec,
@@ -41,18 +41,18 @@ def rank_members(
     records: Mapping[int, EpochRecord],
     folder: Path,
 ) -> dict[int, float]:
-    """Return a score of each member, lowest is best.
+    """Return the score of each member; the lowest is the best.
 
     Arguments:
-        plan: says by what.
-        networks: of each member, eV; a user's function gets the path of a model file in the folder of the member's
-            checkpoint.
-        self_energies: eV, one for each element.
-        records: each member's best epoch.
-        folder: of the training.
+        plan: plan with ``ensemble.best_member``, the kind of score.
+        networks: network of each member, eV; a user's function gets the path of a model file in the folder of the
+            member's checkpoint.
+        self_energies: self-energy of each element, eV.
+        records: record of each member's best epoch.
+        folder: training folder.
 
     Raises:
-        ValueError: a function that is not there, or that gives no number.
+        ValueError: the function does not exist, or does not return a number.
     """
     by = {"loss": "validation_loss", "energy": "validation_energy_mae", "force": "validation_force_mae"}
     if plan.ensemble.best_member == "validation":

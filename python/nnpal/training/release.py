@@ -1,4 +1,4 @@
-"""From a trained ensemble to a model file that passed the gate."""
+"""Model file of a trained ensemble, kept only if it passes the gate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nnpal.training.plan import DATASET
 from nnpal.training.trained import TrainedEnsemble, TrainedMember
 
 N_GATE = 3
-"""Configurations that the gate compares."""
+"""Number of configurations that the gate compares."""
 
 
 def release(
@@ -37,29 +37,29 @@ def release(
     dtype: str = "float32",
     gate: bool = True,
 ) -> GateReport | None:
-    """Write a model file, and keep it only if it passes :func:`nnpal.evaluation.gate.check_export` on some of the
-    training data.
+    """Write a model file, and keep it only if :func:`nnpal.evaluation.gate.check_export` passes on part of the training
+    data.
 
     Arguments:
-        ensemble: as trained.
-        path: of the file.
-        members: ``all``, ``best``, or numbers such as ``0,2,3``; the calibration is of all, and fewer have none.
-        dtype: of the file, float32 or float64.
-        gate: whether to compare LAMMPS, Python, finite differences and the networks as they were trained.
+        ensemble: trained ensemble.
+        path: path of the model file.
+        members: ``all``, ``best``, or numbers such as ``0,2,3``; only a file of all members contains the calibration.
+        dtype: floating-point type of the file, float32 or float64.
+        gate: whether to compare LAMMPS, Python, finite differences and the trained networks.
 
     Returns:
-        What the gate compared.
+        The results of the gate, or None without it.
 
     Raises:
-        ValueError: members or dtype that are not there.
-        nnpal.evaluation.gate.GateError: the file does not pass; it is not left behind.
+        ValueError: a member or the dtype does not exist.
+        nnpal.evaluation.gate.GateError: the file does not pass, and was removed.
     """
     chosen = choose(ensemble, members)
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype is {dtype!r}, expected float32 or float64")
     require_file("the model file", path)
     plan, result = ensemble.plan, ensemble.result
-    # nobody sees the file at ``path`` before it has passed
+    # the file appears at ``path`` only after it has passed
     with _folder_beside(path) as aside:
         write_model_file(
             plan.network,
@@ -93,7 +93,7 @@ def release(
 
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
-    """Give a path of the same name in a folder of its own, which goes; a full disk is told with the name that stays."""
+    """Yield a path of the same name in a temporary folder; a full disk is reported with the final path."""
     with TemporaryDirectory(prefix=f".{os.getpid()}.", dir=path.parent) as name:
         aside = Path(name) / path.name
         try:
@@ -103,7 +103,7 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 
 
 def _without_folders(plan: dict[str, Any]) -> dict[str, Any]:
-    """Return a plan without the names of folders, which say nothing elsewhere."""
+    """Return a plan without names of folders, which are meaningless elsewhere."""
     ensemble = {key: value for key, value in plan["ensemble"].items() if key not in ("folder", "previous")}
     previous = plan["previous"] and {key: value for key, value in plan["previous"].items() if key != "folder"}
     training = plan["training"]
@@ -130,9 +130,9 @@ def choose(ensemble: TrainedEnsemble, members: str) -> list[TrainedMember]:
 def member_energies(
     ensemble: TrainedEnsemble, members: Sequence[TrainedMember], frames: Sequence[Atoms], dtype: torch.dtype
 ) -> np.ndarray:
-    """Return energies as training computes them, in ``dtype``, self-energies included, eV, [n_members, n_frames]."""
+    """Return energies, self-energies included, computed like in training in ``dtype``, eV, [n_members, n_frames]."""
     plan = ensemble.plan
-    own = ensemble.result.self_energies  # a few configurations may not hold all elements
+    own = ensemble.result.self_energies  # a few configurations may not contain all elements
     data = build_training_data(frames, plan.network, dtype=dtype, features="recomputed", self_energies=own)
     symbols = plan.network.symbols
     counts = np.array([[frame.symbols.formula.count().get(s, 0) for s in symbols] for frame in frames], dtype=float)
@@ -147,7 +147,7 @@ def member_energies(
 
 
 def _spread(frames: Sequence[Atoms]) -> list[Atoms]:
-    """Return a few configurations from all over the data, the one with the largest force among them."""
+    """Return a few configurations spread over the data, including the one with the largest force."""
     forces = [float(np.abs(frame.get_forces()).max(initial=0.0)) for frame in frames]
     indices = {*np.linspace(0, len(frames) - 1, N_GATE - 1).astype(int).tolist(), int(np.argmax(forces))}
     return [frames[i] for i in sorted(indices)]

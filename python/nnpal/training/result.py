@@ -1,4 +1,4 @@
-"""What a finished training says: ``result.json``."""
+"""The result of a finished training: ``result.json``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ RESULT = "result.json"
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of a training.
+    """The result of a training.
 
     Attributes:
         best_member: number of the member with the lowest score.
-        scores: member -> validation value, or what the user's function gave; lowest is best.
-        failed: member -> why it was not trained to its end.
-        self_energies: eV, in the order of the elements.
+        scores: member -> validation value, or the value of the user's function; the lowest is the best.
+        failed: member -> the reason why its training did not finish.
+        self_energies: self-energies in the order of the elements, eV.
     """
 
     best_member: int
@@ -38,7 +38,7 @@ def write_result(folder: Path, result: Result) -> None:
 
 
 def read_result(folder: Path) -> Result | None:
-    """Return the result of a finished training, None where there is none yet."""
+    """Return the result of a finished training, or None if there is none yet."""
     values = read_json(folder / RESULT)
     if values is None:
         return None

@@ -1,4 +1,4 @@
-"""Where the configurations of a batch lie in tensors of all configurations."""
+"""Rows of a batch's configurations in tensors of all configurations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Rows:
-    """Configurations of a batch, in its order; index arithmetic is done on the host, so that nothing waits for a GPU.
+    """Rows of a batch's configurations, in its order; indices are computed on the host to avoid waiting for a GPU.
 
     Attributes:
         data: numbers of the configurations, int64 [n_data], on the CPU.
         atoms_on_cpu: rows of their atoms, int64 [n_atoms], on the CPU.
         atoms: the same on the device.
         configurations: ``data`` on the device.
-        sizes: atoms of each configuration, int64 [n_data], on the device.
+        sizes: number of atoms of each configuration, int64 [n_data], on the device.
         first: row within the batch of the first atom of each atom's configuration, int64 [n_atoms], on the device.
-        configuration_of_atom: its place in the batch, int64 [n_atoms], on the device.
+        configuration_of_atom: place in the batch of each atom's configuration, int64 [n_atoms], on the device.
     """
 
     data: np.ndarray
@@ -34,7 +34,7 @@ class Rows:
 
     @staticmethod
     def of(indices: np.ndarray, sizes: np.ndarray, device: torch.device) -> Rows:
-        """Return the rows of configurations ``indices``, where all have ``sizes`` atoms, by one small upload."""
+        """Return the rows of configurations ``indices`` by one small upload; ``sizes`` covers all configurations."""
         own = sizes[indices]
         first = np.cumsum(own) - own
         shift = (np.cumsum(sizes) - sizes)[indices] - first
@@ -64,7 +64,7 @@ def upload(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def upload_joined(parts: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Return tensors of the CPU, one after another, on ``device``; the host continues immediately if that is a GPU."""
+    """Return concatenated CPU tensors on ``device``; the host continues immediately if that is a GPU."""
     if device.type != "cuda":
         return torch.cat(list(parts)).to(device)
     shape = (sum(len(part) for part in parts), *parts[0].shape[1:])

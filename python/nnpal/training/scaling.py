@@ -1,4 +1,4 @@
-"""Updates of a first layer as if its AEVs had been scaled before they came in.
+"""Updates of a first layer as if its input AEVs were scaled.
 
 A network sees x; its first layer is W x + b. With a fixed map y = (x - μ) A, the same layer is V y + c, where
 
@@ -6,9 +6,9 @@ A network sees x; its first layer is W x + b. With a fixed map y = (x - μ) A, t
 |--------|--------------------------------------------------------------------------------|
 | μ      | ``mean`` of an element's AEVs, [n_features]                                     |
 | A      | ``map``: 1/(standard deviations), [n_features], or C^(-1/2), [n_features, n_features] |
-| V, c   | ``weight``, ``bias``, what the optimizer holds                                 |
+| V, c   | ``weight``, ``bias``, updated by the optimizer                                  |
 
-and W = V Aᵀ, b = c - W μ. Whoever evaluates or exports the network sees W and b alone.
+and W = V Aᵀ, b = c - W μ. Evaluation and export use only W and b.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from torchani.nn import ANINetworks
 from nnpal.training.features import AEVFeatures
 
 CHUNK = 64
-"""Configurations whose AEVs are looked at together."""
+"""Number of configurations whose AEVs are processed together."""
 FLOOR = {"standardize": 1e-3, "whiten": 1e-4}
-"""Least standard deviation, or least eigenvalue of C, over the largest: what varies less is not blown up further."""
+"""Smallest standard deviation, or eigenvalue of C, relative to the largest; it limits the amplification."""
 
 
 @dataclass(frozen=True)
 class ElementScaling:
-    """Mean and map of one element, see the module, in float64."""
+    """Mean μ and map A of one element, in float64."""
 
     mean: Tensor
     map: Tensor
@@ -40,12 +40,12 @@ class ElementScaling:
 def aev_scaling(
     features: AEVFeatures, indices: np.ndarray, symbols: tuple[str, ...], kind: str
 ) -> dict[str, ElementScaling]:
-    """Return the scaling of each element that some configurations hold.
+    """Return the scaling of each element that occurs in the selected configurations.
 
     Arguments:
-        features: of all configurations.
-        indices: those that a member learns from.
-        symbols: of the elements' numbers.
+        features: features of all configurations.
+        indices: training configurations of a member.
+        symbols: symbol of each element index.
         kind: ``standardize`` or ``whiten``.
     """
     numbers = np.zeros(len(symbols))
@@ -76,12 +76,12 @@ def _of_moments(mean: Tensor, second: Tensor, kind: str) -> ElementScaling:
 
 
 class ScaledLayers:
-    """The first layers of a network, with the parameters that an optimizer updates in place of theirs.
+    """The first layers of a network, and the parameters that an optimizer updates instead of theirs.
 
     Arguments:
-        network: whose first layers are scaled; frozen ones are left alone.
-        scaling: by element; elements that are absent are left alone.
-        is_random: whether the layers' random weights are meant for scaled AEVs, and not for AEVs as they are.
+        network: network whose first layers are scaled, except frozen ones.
+        scaling: scaling of each element; layers of other elements are not scaled.
+        is_random: whether the layers have random weights, which are taken as V and c; otherwise they are W and b.
     """
 
     def __init__(self, network: ANINetworks, scaling: Mapping[str, ElementScaling], *, is_random: bool) -> None:
@@ -105,7 +105,7 @@ class ScaledLayers:
         self.write()
 
     def take_gradients(self) -> None:
-        """Turn the layers' gradients into those of what the optimizer updates."""
+        """Convert the layers' gradients to those of the parameters that the optimizer updates."""
         for layer, mean, factor in self._layers:
             if layer.weight.grad is None:
                 continue
@@ -117,19 +117,19 @@ class ScaledLayers:
 
     @torch.no_grad()
     def write(self) -> None:
-        """Write the layers' own weights and biases."""
+        """Compute the layers' weights W and biases b."""
         for layer, mean, factor in self._layers:
             layer.weight.copy_(_mapped(self.parameters[layer.weight], factor))
             if layer.bias is not None:
                 layer.bias.copy_(self.parameters[layer.bias] - layer.weight @ mean)
 
     def state_dict(self) -> list[Tensor]:
-        """Return what the optimizer updates."""
+        """Return the parameters that the optimizer updates."""
         return [parameter.detach() for parameter in self.parameters.values()]
 
     @torch.no_grad()
     def load_state_dict(self, state: list[Tensor]) -> None:
-        """Go on from where ``state`` was taken."""
+        """Restore ``state``."""
         for parameter, value in zip(self.parameters.values(), state, strict=True):
             parameter.copy_(value)
 

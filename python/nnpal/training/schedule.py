@@ -1,23 +1,23 @@
-"""How long a member learns, and its learning rate at each update."""
+"""Length of a member's training, and its learning rate at each update."""
 
 from __future__ import annotations
 
 from nnpal.training.settings import TrainingSettings
 
 DEFAULT_UPDATES, DEFAULT_EPOCHS, PLATEAU_EPOCHS = 3000, 20, 300
-"""Length of a training that gives neither updates nor max_epochs: the linear schedule's, whichever is longer, and that
-of plateaus."""
+"""Default length of a training without updates and max_epochs: the longer of the first two for the linear schedule, the
+third for plateaus."""
 LONGEST_WARMUP = 0.1
-"""Of the whole training."""
+"""Fraction of the whole training."""
 
 
 def updates_per_epoch(settings: TrainingSettings, n_train: int) -> int:
-    """Return the number of batches of ``n_train`` configurations."""
+    """Return the number of batches in ``n_train`` configurations."""
     return -(-n_train // settings.batch_size)
 
 
 def total_updates(settings: TrainingSettings, n_train: int) -> int:
-    """Return the length of a training on ``n_train`` configurations; early stop and plateaus may end it sooner."""
+    """Return the number of updates for ``n_train`` configurations; early stop and plateaus may end a training sooner."""
     per_epoch = updates_per_epoch(settings, n_train)
     if settings.updates is not None:
         return settings.updates
@@ -29,7 +29,7 @@ def total_updates(settings: TrainingSettings, n_train: int) -> int:
 
 
 def length_in_words(settings: TrainingSettings) -> str:
-    """Return how long a training is, for a reader who does not know its data yet."""
+    """Return the length of a training as text, for a reader who does not know its data yet."""
     if settings.updates is not None:
         return f"{settings.updates} updates"
     if settings.max_epochs is not None:
@@ -40,12 +40,12 @@ def length_in_words(settings: TrainingSettings) -> str:
 
 
 def linear_factor(update: int, total: int, warmup: int) -> float:
-    """Return the learning rate of an update over the largest: up through the warm-up, then down to zero at ``total``.
+    """Return the learning rate relative to its largest value: linear warm-up, then linear decay to zero at ``total``.
 
     Arguments:
-        update: from 0.
-        total: length of the training.
-        warmup: updates before the top; cut to a tenth of the training.
+        update: number of the update, from 0.
+        total: number of updates of the training.
+        warmup: number of warm-up updates; at most a tenth of the training is used.
     """
     warmup = min(warmup, int(LONGEST_WARMUP * total))
     return min((update + 1) / (warmup + 1), (total - update) / (total - warmup))

@@ -1,4 +1,4 @@
-"""Self-energies: the constant share of each element in the total energy."""
+"""Self-energies: the constant contribution of each element to the total energy."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def fit_self_energies(
     """Return the self-energies ε that minimize Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
 
     Solved exactly by the dual of its linear program: maximize Σ_d y_d E_d with -1 <= y_d <= 1 and Σ_d y_d n_ds = 0,
-    whose multipliers are ε. Of one element ε is the median of E_d / n_d with weights n_d. Elements that stand in one
-    ratio in all configurations cannot be told apart; then one of the equally good solutions is returned.
+    whose multipliers are ε. For one element ε is the median of E_d / n_d with weights n_d. If elements occur in a fixed
+    ratio in all configurations, one of the equally good solutions is returned.
 
     Arguments:
-        composition: n_ds, atoms of element s in configuration d, [n_data, n_elements].
-        energies: E_d, eV, [n_data].
-        symbols: of the elements, for messages; their numbers by default.
+        composition: n_ds, number of atoms of element s in configuration d, [n_data, n_elements].
+        energies: E_d, total energies, eV, [n_data].
+        symbols: symbols of the elements, for messages; None: their numbers.
 
     Returns:
-        ε, eV, float64 [n_elements].
+        Self-energies ε, eV, float64 [n_elements].
 
     Raises:
-        ValueError: shapes that do not match, or an element that no configuration holds.
+        ValueError: shapes do not match, or no configuration contains an element.
     """
     composition = np.asarray(composition, dtype=float)
     energies = np.asarray(energies, dtype=float)
@@ -56,7 +56,7 @@ def fit_self_energies(
 
 
 def _weighted_median(n_atoms: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the lowest ε that minimizes Σ_d |E_d - n_d ε|, [1]; configurations without atoms do not count."""
+    """Return the lowest ε that minimizes Σ_d |E_d - n_d ε|, [1]; configurations without atoms are ignored."""
     weights, values = n_atoms[n_atoms > 0], energies[n_atoms > 0] / n_atoms[n_atoms > 0]
     order = np.argsort(values, kind="stable")
     below = np.cumsum(weights[order])

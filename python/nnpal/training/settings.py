@@ -157,17 +157,17 @@ class TrainingSettings(Section):
         return self
 
     def located(self, base: Path) -> TrainingSettings:
-        """Return the same settings with a start that does not depend on the working directory.
+        """Return the same settings with ``start`` as a path that does not depend on the working directory.
 
         Arguments:
-            base: folder that relative paths start from.
+            base: folder that relative paths refer to.
         """
         if self.start in (None, PREVIOUS, RANDOM) or self.start.startswith(TORCHANI):
             return self
         return self.model_copy(update={"start": str(base / self.start)})
 
     def from_random(self) -> TrainingSettings:
-        """Return the same settings without a start."""
+        """Return the same settings without ``start``."""
         return self.model_copy(update={"start": None, "frozen_layers": 0})
 
 
@@ -220,10 +220,10 @@ class EnsembleSettings(Section):
         return self
 
     def located(self, base: Path) -> EnsembleSettings:
-        """Return the same settings with folders that do not depend on the working directory.
+        """Return the same settings with paths of folders that do not depend on the working directory.
 
         Arguments:
-            base: folder that relative paths start from.
+            base: folder that relative paths refer to.
         """
         previous = None if self.previous is None else str(base / self.previous)
         return self.model_copy(update={"folder": str(base / self.folder), "previous": previous})

@@ -1,8 +1,8 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner.
 
 Source: Vyas et al., SOAP: Improving and Stabilizing Shampoo using Adam, https://arxiv.org/abs/2409.11321, algorithm 3.
-The code is our own: pytorch-optimizer 4.1.0 turns the basis in single precision whatever the weights are
-(findings/pytorch_optimizer_soap_float64.sh), and steps one member at a time.
+The code is our own: pytorch-optimizer 4.1.0 rotates the basis in single precision whatever the type of the weights
+(findings/pytorch_optimizer_soap_float64.sh), and updates one member at a time.
 
 | symbol   | variable                                                                            |
 |----------|-------------------------------------------------------------------------------------|
@@ -23,23 +23,23 @@ from torch import Tensor
 SIDES = ("left", "right")
 State = dict[str, Any]
 FLOOR = 1e-5
-"""Of the mean eigenvalue: in single precision about the rounding of the largest among some hundred."""
+"""Relative to the mean eigenvalue; about the single-precision rounding of the largest among some hundred."""
 
 
 class SOAP(torch.optim.Optimizer):
-    """See the module; vectors (biases) have no basis and follow Adam itself.
+    """SOAP optimizer; vectors (biases) have no basis and are updated by Adam.
 
-    The first call of :meth:`step` moves no weights: it takes the first basis from the gradients.
+    The first call of :meth:`step` only computes the first basis from the gradients, and changes no weights.
 
     Arguments:
         parameters: matrices and vectors, all of one dtype and device.
         lr: learning rate.
-        betas: decay of M and of V by update; L and R decay as V does.
-        eps: added to √V.
-        weight_decay: decoupled, multiplied by the learning rate.
-        basis_every: updates from one basis to the next.
-        largest_basis: a side with more rows or columns than this has no basis of its own, because its cost grows with
-            their cube.
+        betas: decay of M and of V per update; L and R decay like V.
+        eps: constant added to √V.
+        weight_decay: decoupled weight decay, multiplied by the learning rate.
+        basis_every: number of updates between changes of the basis.
+        largest_basis: largest number of rows, or columns, for which that side has a basis; the cost grows with its
+            cube.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class SOAP(torch.optim.Optimizer):
 
 @torch.no_grad()
 def step_together(optimizers: Sequence[SOAP]) -> None:
-    """Update the parameters of several optimizers; on a GPU those of one shape by a few batched operations.
+    """Update the parameters of several optimizers; on a GPU, batched operations update all of the same shape.
 
     Arguments:
-        optimizers: of members of the same layers and options; learning rates may differ.
+        optimizers: optimizers of members with the same layers and options; learning rates may differ.
     """
     for groups in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
         for parameters in zip(*(group["params"] for group in groups), strict=True):
             alike: dict[tuple[int, float], list[tuple[Tensor, State]]] = {}
             for optimizer, group, parameter in zip(optimizers, groups, parameters, strict=True):
-                if parameter.grad is not None:  # an element may be absent from a member's batch
+                if parameter.grad is not None:  # None if a member's batch does not contain the element
                     state = _state(optimizer, parameter, group)
                     alike.setdefault((state["step"], group["lr"]), []).append((parameter, state))
             for (step, rate), members in alike.items():
@@ -112,7 +112,7 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 def _state(optimizer: SOAP, parameter: Tensor, options: State) -> State:
-    """Return a parameter's state, one more update counted."""
+    """Return a parameter's state, with its number of updates increased by one."""
     state: State = optimizer.state[parameter]
     if not state:
         state |= {"step": -1, "momentum": torch.zeros_like(parameter), "variance": torch.zeros_like(parameter)}
@@ -130,7 +130,7 @@ def _tensors(state: State) -> list[tuple[str, Tensor]]:
 
 
 def _step(weights: Tensor, gradient: Tensor, own: dict[str, Tensor], number: int, options: State) -> None:
-    """Update a stack of parameters, [n_members, n_outputs, n_inputs] or [n_members, n], and what is kept of them."""
+    """Update a stack of parameters, [n_members, n_outputs, n_inputs] or [n_members, n], and their state."""
     beta1, beta2 = options["betas"]
     if number > 0:
         rotated = _rotate(gradient, own)
@@ -155,7 +155,7 @@ def _step(weights: Tensor, gradient: Tensor, own: dict[str, Tensor], number: int
 
 
 def _eigenvectors(average: Tensor) -> Tensor:
-    """Return eigenvectors as columns, largest eigenvalue first; NaN where a member has diverged: its loss tells."""
+    """Return eigenvectors as columns, largest eigenvalue first; NaN for a diverged member, as its loss will show."""
     finite = average.isfinite().all(-1).all(-1)[:, None, None]
     apart = torch.linspace(1.0, 2.0, average.shape[-1], dtype=average.dtype, device=average.device)
     vectors = torch.linalg.eigh((average + _floor(average) * apart.diag()).where(finite, 0.0))[1].flip(-1)
@@ -163,10 +163,10 @@ def _eigenvectors(average: Tensor) -> Tensor:
 
 
 def _floor(average: Tensor) -> Tensor:
-    """Return a small eigenvalue, [n_members, 1, 1], that is added to all.
+    """Return a small value, [n_members, 1, 1], that is added to all eigenvalues.
 
-    The first gradients span few directions. Without it, those that are left would be drawn by rounding, at every turn
-    of the basis again.
+    The first gradients span few directions. Without it, rounding errors would determine the other directions anew at
+    every change of the basis.
     """
     return FLOOR * average.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
 
@@ -186,7 +186,7 @@ def _rotate_back(values: Tensor, own: dict[str, Tensor]) -> Tensor:
 
 
 def _turn_basis(side: str, own: dict[str, Tensor]) -> None:
-    """Bring a basis nearer to the eigenvectors by one power iteration, and what is kept in it along."""
+    """Refine a basis by one power iteration, and transform the momentum and variance to it."""
     old = own[f"{side}_basis"]
     image = own[side] @ old + _floor(own[side]) * old
     order = (old * image).sum(-2).argsort(dim=-1, descending=True, stable=True)

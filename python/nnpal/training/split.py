@@ -1,4 +1,4 @@
-"""Train/validation splits, by what configurations are: equal ones never stand on both sides."""
+"""Training/validation splits by the hash of configurations, so that equal ones are never on both sides."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of a dataset's configurations, int64, rising, disjoint and together complete.
+    """Indices of training and validation configurations, int64, ascending; together all configurations, each once.
 
     Attributes:
-        train: configurations to learn from, [n_train].
-        validation: configurations to choose the best weights by, [n_validation].
+        train: configurations to train on, [n_train].
+        validation: configurations that select the best weights, [n_validation].
     """
 
     train: NDArray[np.int64]
@@ -25,7 +25,7 @@ class Split:
         """Return ``train`` or ``validation`` for the hash of each configuration.
 
         Arguments:
-            hashes: of each configuration's structure, [n_data].
+            hashes: hash of each configuration's structure, [n_data].
         """
         return {hashes[i]: "train" for i in self.train} | {hashes[i]: "validation" for i in self.validation}
 
@@ -34,12 +34,12 @@ def random_split(hashes: Sequence[str], validation_fraction: float, rng: np.rand
     """Draw a split of all configurations.
 
     Arguments:
-        hashes: of each configuration's structure; equal ones get the same role.
-        validation_fraction: share of different configurations for validation, rounded.
-        rng: source of the draw.
+        hashes: hash of each configuration's structure; equal ones get the same role.
+        validation_fraction: fraction of distinct configurations for validation, rounded.
+        rng: random generator.
 
     Raises:
-        ValueError: a fraction that leaves one part empty.
+        ValueError: one part would be empty.
     """
     return _split(hashes, _drawn(dict.fromkeys(hashes), validation_fraction, rng), validation_fraction)
 
@@ -50,16 +50,16 @@ def inherited_split(
     validation_fraction: float,
     rng: np.random.Generator,
 ) -> Split:
-    """Keep the roles of configurations that were there before; draw those of new ones.
+    """Keep the roles of earlier configurations, and draw those of new ones.
 
-    The strategy that Jung et al. (rare events) call inherited does not say its rule; ours: a configuration keeps the
-    role that it had in the best member of the previous iteration, and each member draws the new ones for itself.
+    Jung et al. (rare events) call this strategy inherited but do not give its rule. Ours: a configuration keeps the
+    role that it had in the best member of the previous iteration, and each member draws the roles of new ones itself.
 
     Arguments:
-        hashes: of each configuration's structure; equal ones get the same role.
-        previous: hash -> ``train`` or ``validation`` in the previous best member; hashes that are gone are ignored.
-        validation_fraction: share of the new configurations for validation, rounded.
-        rng: source of the draw.
+        hashes: hash of each configuration's structure; equal ones get the same role.
+        previous: hash -> ``train`` or ``validation`` in the previous best member; others are ignored.
+        validation_fraction: fraction of the new configurations for validation, rounded.
+        rng: random generator.
 
     Raises:
         ValueError: one part is empty.

@@ -1,4 +1,4 @@
-"""Where a training stands, read from its folder alone: it may run in another process, or on another machine."""
+"""Status of a training, read from its folder: it may run in another process, or on another machine."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from nnpal.training.worker import ERROR, LOCK
 
 State = Literal["waiting", "training", "finished", "failed"]
 RECENT = 20
-"""Epochs that the time of the next ones is taken from."""
+"""Number of last epochs that the time of the next ones is estimated from."""
 
 
 @dataclass(frozen=True)
 class MemberStanding:
-    """Where a member stands.
+    """Status of a member.
 
     Attributes:
-        member: its number.
-        state: ``waiting`` for a core, or for the command that resumes it; ``training``, ``finished`` or ``failed``.
-        updates, total_updates: done, and in all; fewer where it ends early.
-        epochs, total_epochs: the same.
-        last: the last epoch's record, None before the first.
-        seconds_left: until its end, s, where it trains and its speed is known.
+        member: number of the member.
+        state: ``waiting`` (for a core, or for the command that resumes it), ``training``, ``finished`` or ``failed``.
+        updates, total_updates: number of updates done and planned; the training may end early.
+        epochs, total_epochs: number of epochs done and planned.
+        last: record of the last epoch, None before the first.
+        seconds_left: time left, s, None if it is not training or its speed is not known.
     """
 
     member: int
@@ -45,7 +45,7 @@ class MemberStanding:
     seconds_left: float | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON; of the last record in the units of ``log.csv``, null before the first."""
+        """Return the status as JSON; the last record is in the units of ``log.csv``, null before the first."""
         own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "last"}
         record = dict.fromkeys(field.name for field in fields(EpochRecord)) if self.last is None else asdict(self.last)
         return own | {key: value for key, value in record.items() if key not in ("epoch", "updates")}
@@ -53,13 +53,13 @@ class MemberStanding:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a training stands.
+    """Status of a training.
 
     Attributes:
         folder: the training folder.
-        members: all of them.
-        is_concluded: whether ``result.json`` is there.
-        seconds_left: until the last member's end, s, with as many at a time as now; None: not known.
+        members: status of each member.
+        is_concluded: whether ``result.json`` exists.
+        seconds_left: time until all members finish, s, with as many at a time as now; None: unknown.
     """
 
     folder: Path
@@ -68,21 +68,21 @@ class Standing:
     seconds_left: float | None
 
     def n(self, state: State) -> int:
-        """Return how many members are in a state."""
+        """Return the number of members in ``state``."""
         return sum(member.state == state for member in self.members)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the status as JSON."""
         members = [member.as_dict() for member in self.members]
         return {"folder": str(self.folder), "seconds_left": self.seconds_left, "members": members}
 
 
 class Observer:
-    """Look at a training folder as often as wanted; each look reads what is new in the members' logs.
+    """Observer of a training folder; each look reads the new lines of the members' logs.
 
     Arguments:
-        folder: of the training; it need not be there yet.
-        failure: returns for a member a file besides ``error.txt`` that is there once it is given up.
+        folder: training folder, which need not exist yet.
+        failure: returns a file, besides ``error.txt``, whose existence marks a member as failed.
     """
 
     def __init__(self, folder: Path, failure: Callable[[int], Path] | None = None) -> None:
@@ -97,11 +97,11 @@ class Observer:
         return any(member.was_held or member.log.has_changed for member in self._members)
 
     def look(self) -> Standing | None:
-        """Return where the training stands; None where the folder holds none yet."""
+        """Return the status of the training, or None if there is none yet."""
         try:
             self._members = self._members or self._begun()
             is_concluded = read_result(self.folder) is not None
-        except (OSError, ValueError, KeyError):  # not made yet, or not nnpal's: whoever trains there says so
+        except (OSError, ValueError, KeyError):  # not created yet, or not nnpal's: training there reports it
             return None
         for member in self._members:
             member.look(is_concluded=is_concluded)
@@ -128,12 +128,12 @@ class Observer:
 
 
 def time_of_all(training: list[float], waiting: list[float], at_a_time: int) -> float:
-    """Return when the last is done, s, where whoever waits takes the first place that is free.
+    """Return the time until all members finish, s, if each waiting member takes the first place that becomes free.
 
     Arguments:
-        training: seconds left of those at work.
-        waiting: seconds that each of the others takes.
-        at_a_time: places, of which those at work take one each.
+        training: time left of each member in training, s.
+        waiting: time that each waiting member takes, s.
+        at_a_time: number of places; each member in training takes one.
     """
     places = [*training, *[0.0] * (at_a_time - len(training))]
     heapq.heapify(places)
@@ -143,7 +143,7 @@ def time_of_all(training: list[float], waiting: list[float], at_a_time: int) -> 
 
 
 class _Observed:
-    """A member that is looked at."""
+    """An observed member."""
 
     def __init__(self, number: int, folder: Path, per_epoch: int, total: int, signs: list[Path]) -> None:
         self._number, self._folder = number, folder
@@ -154,20 +154,20 @@ class _Observed:
         self._state: State = "waiting"
 
     def look(self, *, is_concluded: bool) -> None:
-        """Read what is new."""
+        """Read the new lines of the log, and update the state."""
         self.log.read()
         is_held = holder_of(self._folder / LOCK) is not None
         self.was_held = self.was_held or is_held
         last = self._last
         if last is not None and last.finished:
             self._state = "finished"
-        elif any(sign.exists() for sign in self._signs):  # first: its process may continue with the other members
+        elif any(sign.exists() for sign in self._signs):  # before is_held: its process may go on with other members
             self._state = "failed"
         elif is_held:
             self._state = "training"
         elif is_concluded or (last is not None and last.record.updates >= self._total):
             self._state = "finished"
-        else:  # some file systems of clusters do not show other machines' locks
+        else:  # some cluster file systems do not show locks of other machines
             self._state = "training" if self.log.has_changed else "waiting"
 
     @property
@@ -180,7 +180,7 @@ class _Observed:
         return sum(timed) / (len(timed) * self._per_epoch) if timed else None
 
     def standing(self, mean: float | None) -> MemberStanding:
-        """Return where it stands; ``mean`` is the time of an update, s, of members that have no time of their own."""
+        """Return the status; ``mean`` is the time per update, s, used before the member's own is known."""
         last = self._last
         done = 0 if last is None else last.record.updates
         left = None

@@ -1,4 +1,4 @@
-"""A training's standing in words: a row for each member, and a line for all."""
+"""Status of a training as text: a table with a row for each member, and a summary line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nnpal.training.standing import MemberStanding, Standing, State
 
 MILLI = 1e3
-"""From eV to meV."""
+"""Conversion from eV to meV."""
 HEADER = ("member", "updates", "epochs", "train/val loss, eV²", "E, meV/atom", "F, meV/Å", "time left")
 
 
@@ -31,7 +31,7 @@ def row(member: MemberStanding) -> tuple[str, ...]:
 
 
 def summary(standing: Standing) -> str:
-    """Return a line about all members: how many are where, updates, validation MAEs and the time that is left."""
+    """Return a line for all members: number in each state, updates, validation MAEs and the time left."""
     n = len(standing.members)
     counts = [f"{standing.n('finished')} of {n} members trained"]
     counts += [f"{standing.n(state)} {word}" for state, word in _WORDS if standing.n(state)]
@@ -60,7 +60,7 @@ def lines(standing: Standing) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a reader would say it: 12 s, 3 min 20 s, 2 h 5 min, 3 days 4 h."""
+    """Return a readable time: 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     whole = round(seconds)
     for limit, (unit, size), (part, part_size) in _DURATIONS:
         if whole < limit:

@@ -1,6 +1,6 @@
-"""The weights that a training starts from where these are not random, and the file that keeps them.
+"""Initial weights of a training that are not random, and the file that keeps them.
 
-``start.pt`` lies in the training folder, so that a training can resume whatever happens to its initial model.
+``start.pt`` is in the training folder, so that a training can resume whatever happens to its initial model.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Start:
     """Weights that a training starts from.
 
     Attributes:
-        description: of the networks, elements as they are trained.
-        networks: those that a member starts from, each once, eV, in the precision of the training.
-        places: which of them each member starts from.
-        record: what the plan keeps: kind, hash, and which member of the source each member starts from.
+        description: description of the networks, with the elements of the training.
+        networks: networks that members start from, each once, eV, in the precision of the training.
+        places: index in ``networks`` for each member.
+        record: entry in the plan: kind, hash, and the member of the source that each member starts from.
     """
 
     description: Description
@@ -39,7 +39,7 @@ class Start:
 
 
 def networks_hash(description: Description, networks: Sequence[Network]) -> str:
-    """Return a hash of what networks look like and of every weight."""
+    """Return a hash of the networks' description and all weights."""
     found = hashlib.sha256(json.dumps(description_json(description), sort_keys=True).encode())
     for network in networks:
         for name, value in network.state_dict().items():
@@ -55,7 +55,7 @@ def save_start(folder: Path, start: Start) -> None:
 
 
 def load_start(folder: Path, description: Description, record: dict[str, Any]) -> Start:
-    """Return what :func:`save_start` wrote, of a training whose plan says ``description`` and ``record``."""
+    """Return what :func:`save_start` wrote, given ``description`` and ``record`` from the training's plan."""
     state = torch.load(folder / START, map_location="cpu", weights_only=True)
     return Start(
         description,
@@ -66,7 +66,7 @@ def load_start(folder: Path, description: Description, record: dict[str, Any]) -
 
 
 def start_network(folder: Path, description: Description, number: int) -> Network | None:
-    """Return what a member of the training in ``folder`` starts from, eV, on the CPU; None: from random weights."""
+    """Return the network that a member of the training in ``folder`` starts from, eV, on the CPU; None: random."""
     if not (folder / START).exists():
         return None
     start = load_start(folder, description, {})

@@ -1,4 +1,4 @@
-"""What the networks that a training starts from make of its configurations."""
+"""Energies of the training data from the networks that a training starts from."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nnpal.training.features import AEVBatch, AEVFeatures
 from nnpal.training.neighbor_features import NeighborBatch, NeighborFeatures
 
 _CHUNK = 64
-"""Configurations at a time."""
+"""Number of configurations at a time."""
 
 
 def mean_energies(networks: Sequence[Network], features: AEVFeatures | NeighborFeatures, n_data: int) -> np.ndarray:
-    """Return the mean over networks of the energies of configurations.
+    """Return the energies of configurations, averaged over networks.
 
     Arguments:
-        networks: at least one, eV, on the CPU.
-        features: of ``n_data`` configurations, on the CPU.
+        networks: networks to average over, at least one, eV, on the CPU.
+        features: features of the ``n_data`` configurations, on the CPU.
 
     Returns:
         Energies without self-energies, eV, float64 [n_data].

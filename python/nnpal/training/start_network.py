@@ -1,4 +1,4 @@
-"""What the networks of a training look like that starts from earlier ones."""
+"""Description of networks that start from earlier ones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nnpal.training.settings import TrainingSettings
 
 
 class StartError(ValueError):
-    """A start that a training cannot have.
+    """A start that cannot be used for a training.
 
     Attributes:
-        key, value: of the configuration that stands against it.
+        key, value: configuration key that causes the error, and its value.
         why: what was found, what was expected, and what to do.
     """
 
@@ -36,18 +36,18 @@ def started_network(
 ) -> Description:
     """Return the description of networks that start from others.
 
-    Elements are those that ``network`` gives, else those of the data, as without a start. All the rest is the start's,
-    and what ``network`` says of it must agree.
+    Elements are those of ``network``, or else of the data, as without a start. Everything else is taken from the start,
+    and ``network`` must not contradict it.
 
     Arguments:
-        network: a description, or the table [network], of which only keys that are given count.
-        start: of the networks to start from.
-        present: elements of the data.
-        name: of the start, for messages.
+        network: a description, or the table [network], of which only the given keys are used.
+        start: description of the networks to start from.
+        present: elements in the data.
+        name: name of the start, for messages.
 
     Raises:
-        StartError: names the key and both values.
-        ValueError: the data hold an element that ``network.elements`` lacks.
+        StartError: they differ; the message names the key and both values.
+        ValueError: the data contain an element that ``network.elements`` lacks.
     """
     if network is not None and not isinstance(network, NetworkSettings):
         _require_kind(network.kind, start, name)
@@ -68,15 +68,15 @@ def started_network(
     hidden = {symbol: start.hidden_of(symbol) for symbol in symbols}
     first = start.hidden_of(symbols[0])
     found = replace(start, symbols=symbols, hidden=first if all(h == first for h in hidden.values()) else hidden)
-    # Numbers as they are given, because a model file contains them rounded
+    # The given numbers, because a model file contains rounded ones
     return replace(found, aev=asked.aev) if "aev" in keys and isinstance(asked, NetworkDescription) else found
 
 
 def require_layers_left(description: Description, frozen_layers: int) -> None:
-    """Refuse to freeze all layers of an element's network, or any of networks that have none for each element.
+    """Reject frozen layers that leave no trainable one, or of networks that have no layers for each element.
 
     Raises:
-        StartError: names the element and the number of its layers.
+        StartError: too many are frozen; the message names the element and its number of layers.
     """
     if isinstance(description, SchNetDescription):
         if frozen_layers:
@@ -91,10 +91,10 @@ def require_layers_left(description: Description, frozen_layers: int) -> None:
 
 
 def require_learned_weights(training: TrainingSettings) -> None:
-    """Refuse to freeze layers of random weights, where there is no start.
+    """Reject frozen layers with random weights, in a training without a start.
 
     Raises:
-        StartError: names the number of layers.
+        StartError: layers are frozen; the message names their number.
     """
     if training.frozen_layers:
         why = "without training.start these layers would keep random weights; give a start, or remove the key"
@@ -108,7 +108,7 @@ def _require_kind(kind: str, start: Description, name: str) -> None:
 
 
 def _require_keys_of_kind(given: NetworkSettings, start: Description, name: str) -> None:
-    """Refuse keys of another kind of network than that of the start, which would have no effect."""
+    """Reject keys of a kind of network that differs from the start's, which would have no effect."""
     own = KEYS[start.kind]
     for key in sorted({key for keys in KEYS.values() for key in keys} - set(own)):
         if key in given.model_fields_set:

@@ -1,8 +1,8 @@
-"""Where the weights come from that a training starts from: networks of an earlier model.
+"""Sources of the initial weights of a training: networks of an earlier model.
 
 ``training.start`` names a model file, a training folder, a TorchANI model (``torchani:NAME``), or ``previous``, the
-folder ``ensemble.previous``. Member k starts from member k mod M of the M that are there; from a training folder in
-which that one failed, from its best member.
+folder ``ensemble.previous``. Member k starts from member k mod M of the M members of the source, or from its best
+member if that one failed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from nnpal.training.worker import CHECKPOINT, restore
 _KEY = "training.start"
 TRAINING_FOLDER = "training folder"
 WITH_PAIR_TERMS = ("ANI2xr", "ANI2dr", "ANIr2s", "SnnANI2xr")
-"""How names of TorchANI's models begin whose energies have further parts."""
+"""Prefixes of TorchANI's models whose energies have additional terms."""
 
 Members = MemberNetworks | SchNetMembers
 """Networks of one ensemble and their description."""
@@ -43,15 +43,15 @@ Members = MemberNetworks | SchNetMembers
 
 @dataclass(frozen=True)
 class Source:
-    """Networks to start from, as they are found.
+    """Networks of a source to start from.
 
     Attributes:
         kind: ``model file``, ``training folder`` or ``TorchANI model``.
-        name: for messages.
+        name: name of the source, for messages.
         members: networks and their description.
-        of_number: member of a training folder -> its place among the networks; a model's are numbered by place.
-        n_members: of the source, failed ones of a training folder too.
-        best: place of the one that stands in for those that failed.
+        of_number: member of the source -> its index among the networks.
+        n_members: number of members of the source, including failed ones of a training folder.
+        best: index of the network used instead of members that failed.
     """
 
     kind: str
@@ -62,12 +62,12 @@ class Source:
     best: int = 0
 
     def place(self, number: int) -> int:
-        """Return which of the networks a new member starts from."""
+        """Return the index of the network that member ``number`` of a new training starts from."""
         return self.of_number.get(number % self.n_members, self.best)
 
 
 class SourceGoneError(StartError):
-    """There is nothing where a start should be, or it cannot be reached."""
+    """The source of a start does not exist, or cannot be reached."""
 
 
 def find_start(
@@ -78,18 +78,18 @@ def find_start(
     ensemble: EnsembleSettings,
     model: ANI | None = None,
 ) -> Start | None:
-    """Return what the members of a training start from, None where they start from random weights.
+    """Return the initial weights of a training's members, or None if they are random.
 
-    If its source no longer exists, an existing training resumes with the weights that it has stored.
+    If their source no longer exists, an existing training resumes with the weights that it has stored.
 
     Arguments:
-        folder: of the training.
+        folder: training folder.
         network, present: see :func:`chosen_start`.
-        training, ensemble: settings.
-        model: a TorchANI model, hartree, in place of ``training.start``.
+        training, ensemble: settings of the training and the ensemble.
+        model: TorchANI model, hartree, used instead of ``training.start``.
 
     Raises:
-        StartError: there are no weights that can be trained, or they do not fit the network and the data.
+        StartError: there are no trainable weights, or they do not fit the network and the data.
     """
     if ensemble.split == "random" and ensemble.previous is not None and training.start != PREVIOUS:
         why = "no effect with split = 'random' and without training.start = 'previous'; set one, or remove it"
@@ -110,7 +110,7 @@ def find_start(
 
 
 def _kept(folder: Path, training: TrainingSettings) -> Start | None:
-    """Return the weights with which a training with the same ``start`` was started; None if there are none."""
+    """Return the stored weights of a training with the same ``start``, or None if there are none."""
     if not (folder / START).exists() or not (folder / PLAN).exists():
         return None
     plan = read_plan(folder)
@@ -120,16 +120,16 @@ def _kept(folder: Path, training: TrainingSettings) -> Start | None:
 
 
 def find_source(training: TrainingSettings, previous: Path | None, model: ANI | None = None) -> Source | None:
-    """Return what a training starts from, None where it starts from random weights.
+    """Return the source that a training starts from, or None if it starts from random weights.
 
     Arguments:
-        training: has ``start``, a path from the working directory.
-        previous: the folder of ``start = "previous"``.
-        model: a TorchANI model, hartree, in place of ``training.start``.
+        training: settings with ``start``, a path relative to the working directory.
+        previous: training folder for ``start = "previous"``.
+        model: TorchANI model, hartree, used instead of ``training.start``.
 
     Raises:
-        SourceGoneError: nothing is there.
-        StartError: what is there are no networks that can be trained.
+        SourceGoneError: the source does not exist.
+        StartError: the source has no trainable networks.
     """
     if model is not None:
         if training.start is not None:
@@ -158,11 +158,11 @@ def find_source(training: TrainingSettings, previous: Path | None, model: ANI | 
 
 
 def source_hash(start: str | None) -> str | None:
-    """Return a hash of the files that ``training.start``, a path from the working directory, names; None: no path.
+    """Return a hash of the files of ``training.start``, relative to the working directory; None if it is not a path.
 
     Raises:
-        SourceGoneError: nothing is there.
-    """
+        SourceGoneError: the source does not exist.
+        """
     if start in (None, PREVIOUS, RANDOM) or start.startswith(TORCHANI):
         return None
     path = Path(start)
@@ -186,14 +186,14 @@ def chosen_start(
     """Return the weights that ``n_members`` members start from.
 
     Arguments:
-        source: networks that are there.
-        network: what the configuration says of the networks; what it leaves open is the source's.
-        present: elements of the data.
-        training: its ``dtype`` and ``frozen_layers``.
-        n_members: of the training.
+        source: networks to start from.
+        network: the configuration's description of the networks; the source supplies what it does not specify.
+        present: elements in the data.
+        training: settings with ``dtype`` and ``frozen_layers``.
+        n_members: number of members of the training.
 
     Raises:
-        StartError: the source lacks an element, ``network`` contradicts it, or no layer is left to be trained.
+        StartError: the source lacks an element, ``network`` contradicts it, or no trainable layer is left.
     """
     description = started_network(network, source.members.description, present, source.name)
     require_layers_left(description, training.frozen_layers)
@@ -225,7 +225,7 @@ def _source(kind: str, name: str, members: Members) -> Source:
 
 
 def _of_folder(folder: Path) -> Source:
-    """Return the members of a finished training that finished."""
+    """Return the finished members of a finished training."""
     if not folder.exists():
         raise SourceGoneError(_KEY, str(folder), "not there; expected the folder of a training")
     try:
@@ -262,7 +262,7 @@ def _read_members(path: Path) -> Members:
     """Return the members of a model file.
 
     Raises:
-        ModelFileError, OSError: it cannot be read.
+        ModelFileError, OSError: the file cannot be read.
         NotMembersError: its networks are of a kind that nnpal does not train.
     """
     kind = read_metadata(path).kind
@@ -277,17 +277,17 @@ def _read_members(path: Path) -> Members:
 
 
 def _published(start: str) -> ANI:
-    """Return a model of TorchANI by its name there; TorchANI fetches its weights where they are not at hand."""
+    """Return a TorchANI model by its name; TorchANI downloads weights that are missing."""
     name = start.removeprefix(TORCHANI)
     known = sorted(n for n in dir(torchani.models) if n.startswith(("ANI", "SnnANI")) and n != "ANI")
     if name not in known:
         raise StartError(_KEY, start, f"TorchANI has no such model; it has {', '.join(known)}")
-    if name.startswith(WITH_PAIR_TERMS):  # before weights are fetched for nothing
+    if name.startswith(WITH_PAIR_TERMS):  # rejected before its weights are downloaded
         why = "its energy has terms besides its networks (xTB repulsion, D3 dispersion), and nnpal trains only networks"
         raise StartError(_KEY, start, f"{why}; start from ANI1x, ANI1ccx, ANI2x or ANI1xnr, or remove the key")
     try:
         model: ANI = getattr(torchani.models, name)()
-    except OSError as error:  # urllib's errors are of this kind
+    except OSError as error:  # urllib's errors are subclasses of OSError
         why = (
             f"TorchANI cannot fetch its weights ({error}); copy its data folder here from a machine that can, or a file"
         )

@@ -1,6 +1,6 @@
-"""Training data in files that the members' processes share.
+"""Training data in files shared by the members' processes.
 
-``data.pt`` holds everything but stored derivatives, which lie in ``derivatives.bin`` and are mapped into memory.
+``data.pt`` contains everything but stored derivatives, which are in ``derivatives.bin`` and mapped into memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DATA, DERIVATIVES = "data.pt", "derivatives.bin"
 
 
 def save_data(folder: Path, data: TrainingData) -> None:
-    """Write ``data.pt``; stored derivatives were built in ``derivatives.bin``, see :func:`build_training_data`."""
+    """Write ``data.pt``; stored derivatives are already in ``derivatives.bin``, see :func:`build_training_data`."""
     state: dict[str, Any] = {
         "energies": data.energies,
         "forces": data.forces,
@@ -39,7 +39,7 @@ def save_data(folder: Path, data: TrainingData) -> None:
         "strain": data.virials is not None,
     }
     if isinstance(data.features, StoredFeatures):
-        sync(folder / DERIVATIVES)  # data.pt vouches for them
+        sync(folder / DERIVATIVES)  # data.pt implies that they are complete
         state |= {"kind": "stored", "species": data.features.species, "aev": data.features.aev}
         state["n_derivatives"] = data.features.derivatives.numel()
     else:
@@ -49,10 +49,10 @@ def save_data(folder: Path, data: TrainingData) -> None:
 
 
 def save_whole(path: Path, state: Any) -> None:
-    """Write what ``torch.load`` reads, as bytes made in memory: on a full disk ``torch.save`` hides the system's error.
+    """Write a file for ``torch.load``, serialized in memory: on a full disk ``torch.save`` hides the system's error.
 
     Raises:
-        nnpal.runtime.disk_full.DiskFullError: no space is left; ``path`` is as it was.
+        nnpal.runtime.disk_full.DiskFullError: no space is left; ``path`` is unchanged.
     """
     content = io.BytesIO()
     torch.save(state, content)
@@ -60,7 +60,7 @@ def save_whole(path: Path, state: Any) -> None:
 
 
 def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:
-    """Remove checkpoints and data damaged by a power failure, with a message: they are recreated, like missing ones."""
+    """Remove checkpoints and data damaged by a power failure, and log it; they are recreated like missing ones."""
     for path in paths:
         if path.exists() and not _is_whole(path):
             path.unlink()
@@ -68,16 +68,16 @@ def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether every byte of an archive of ``torch.save`` is as it was written."""
+    """Return whether an archive of ``torch.save`` is undamaged, checking every byte."""
     try:
         checked_records(path)
     except DamagedArchiveError:
         return False
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # reads the headers, as zipfile does not
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # reads the headers, unlike zipfile
     except OSError:
         raise
-    except Exception:  # of zip, pickle and torch
+    except Exception:  # errors of zip, pickle and torch
         return False
     return True
 
@@ -119,7 +119,7 @@ def _edges(graphs: FlatGraphs) -> dict[str, torch.Tensor]:
 
 def _graphs(state: dict[str, Any], sizes: np.ndarray) -> FlatGraphs:
     n_edges, edge_vec = state["n_edges"], state["edge_vec"]
-    if "edge_index" in state:  # of a training started before edges were stored sorted, without their centers
+    if "edge_index" in state:  # from a version that stored edges unsorted, with their centers
         parts = zip(
             state["species"].split(sizes.tolist()),
             state["edge_index"].split(n_edges.tolist(), 1),

@@ -1,4 +1,4 @@
-"""Learning curves for TensorBoard, written by torch's writer where the user has the package ``tensorboard``."""
+"""Learning curves for TensorBoard, written by torch's writer if the package ``tensorboard`` is installed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nnpal.runtime.disk_full import told_if_full
 from nnpal.training.member import EpochRecord
 
 TENSORBOARD = "tensorboard"
-"""Folder in the training folder, and the package."""
+"""Name of the folder in the training folder, and of the package."""
 VALUES = ("loss", "energy_mae", "force_mae")
 PARTS = ("train", "validation")
 
 
 def tensorboard_fault() -> str | None:
-    """Return why nothing can be written for TensorBoard, and what to do; None: it can."""
+    """Return why TensorBoard files cannot be written and how to fix it, or None if they can."""
     try:
         _writer_class()
     except ImportError as error:
@@ -30,23 +30,23 @@ def tensorboard_fault() -> str | None:
 
 
 def require_tensorboard() -> None:
-    """Refuse to begin what could not be written.
+    """Reject a training whose TensorBoard files cannot be written.
 
     Raises:
-        ValueError: the package is missing, or does not go with torch.
+        ValueError: the package is missing, or incompatible with torch.
     """
     if (why := tensorboard_fault()) is not None:
         raise ValueError(f"training.tensorboard = true: {why}")
 
 
 class Scalars:
-    """Write a member's records by updates; first, as in ``log.csv``, those that the checkpoint knows of.
+    """Writer of a member's records by update; it starts, like ``log.csv``, with the epochs in the checkpoint.
 
-    What a worker before has written is replaced, so that no point is there twice and none is missing.
+    Files of an earlier worker are replaced, so that each point is there exactly once.
 
     Arguments:
-        folder: the member's own, ``tensorboard/member-K`` in the training folder.
-        history: of the member so far.
+        folder: the member's folder, ``tensorboard/member-K`` in the training folder.
+        history: records of the member's earlier epochs.
 
     Raises:
         ValueError: see :func:`require_tensorboard`.
@@ -70,7 +70,7 @@ class Scalars:
         self._writer.close()
 
     def add(self, record: EpochRecord) -> None:
-        """Write a record, for TensorBoard to see it now."""
+        """Write a record, and flush it for TensorBoard."""
         self._put(record)
         with told_if_full(self._folder):
             self._writer.flush()

@@ -1,4 +1,4 @@
-"""What a finished training has made, read from its folder."""
+"""A finished training, read from its folder."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from nnpal.training.worker import CHECKPOINT, restore
 
 @dataclass(frozen=True)
 class TrainedMember:
-    """A member with its best weights by validation.
+    """A member with its best weights according to validation.
 
     Attributes:
-        number: its place in the plan.
-        network: in eV.
-        split: which configurations it learned from.
+        number: number of the member in the plan.
+        network: network with the best weights, eV.
+        split: training and validation configurations.
         history: one record for each epoch.
         best_epoch: the epoch whose weights are kept.
-        seed: of weights and batches.
+        seed: seed of weights and batches.
     """
 
     number: int
@@ -49,12 +49,12 @@ class TrainedEnsemble:
     """An ensemble ready for export.
 
     Attributes:
-        folder: where it was trained.
-        plan: how.
-        members: those that were trained to their end.
-        result: the best member, self-energies, and why others failed.
-        calibration: what turns the spread of all members into errors; None: see ``uncalibrated``.
-        uncalibrated: why there is none.
+        folder: training folder.
+        plan: plan of the training.
+        members: members that finished.
+        result: best member, self-energies, and the reasons why others failed.
+        calibration: calibration of the spread of all members; None: see ``uncalibrated``.
+        uncalibrated: reason why there is no calibration.
     """
 
     folder: Path
@@ -73,8 +73,8 @@ class TrainedEnsemble:
         """Return a TorchANI model, hartree, of some members, by default all.
 
         Arguments:
-            members: of this ensemble.
-            dtype: of the weights, by default that of training; the change to hartree rounds in it.
+            members: members of this ensemble.
+            dtype: floating-point type of the weights, by default that of training; conversion to hartree rounds in it.
 
         Raises:
             ValueError: the networks are of another kind; :func:`nnpal.training.release.release` writes a model file.
@@ -89,13 +89,13 @@ class TrainedEnsemble:
 
 
 def load_ensemble(folder: Path) -> TrainedEnsemble:
-    """Return what was trained in ``folder``.
+    """Return the ensemble that was trained in ``folder``.
 
     Arguments:
-        folder: of a finished training.
+        folder: folder of a finished training.
 
     Raises:
-        TrainingFolderError: no training folder, a training that has not come to an end, or a damaged calibration.
+        TrainingFolderError: this is not a training folder, the training is unfinished, or its calibration is damaged.
     """
     plan, result = read_plan(folder), read_result(folder)
     if result is None:
@@ -112,10 +112,10 @@ def load_member(folder: Path, plan: Plan, number: int) -> TrainedMember:
     """Return a member of a training folder.
 
     Raises:
-        TrainingFolderError: its checkpoint is gone.
+        TrainingFolderError: the member's checkpoint is missing.
     """
     path = member_folder(folder, number) / CHECKPOINT
-    if not path.exists():  # it would be a member of random weights
+    if not path.exists():  # otherwise the member would have random weights
         raise TrainingFolderError(f"{path} no longer exists, and with it the training; restore it, or train again")
     member = restore(folder, plan, number, torch.device("cpu"))
     return TrainedMember(

@@ -1,4 +1,4 @@
-"""The derivative of the loss in the weights, for one update of one or several members."""
+"""Derivative of the loss with respect to the weights, for one update of one or more members."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def learn(
 ) -> tuple[Errors, Members, Tensor]:
     """Add the gradients of the members' losses to their parameters' ``grad``.
 
-    Stored derivatives on a CPU are read once: what the loss says of a configuration's forces depends on these alone, so
-    it is pulled back while the configuration's numbers are in the cache. Members that are no ANI networks learn one
-    after another, so that what one needs for its gradients is the most that is in memory.
+    Stored derivatives on a CPU are read once: the force term of a configuration depends on its forces alone, so it is
+    backpropagated while the configuration's derivatives are in the cache. Networks other than ANI are differentiated
+    one after another, to limit memory to that of one.
 
     Arguments:
-        networks: members of the same description.
-        data: features and reference values.
+        networks: members with the same description.
+        data: features and reference values of all configurations.
         batches: indices of configurations for each member.
-        loss: options.
+        loss: settings of the loss.
 
     Returns:
-        Errors of the configurations, whose they are, and the members' losses, eV², all without a gradient.
+        Errors of the configurations, the members they belong to, and the members' losses, eV², all without a gradient.
     """
     if isinstance(data.features, StoredFeatures):
         batch = data.features.batch(np.concatenate(batches))
@@ -86,7 +86,7 @@ def _learn_stored(
         seeds = slope(energy, factors.of_loss.energy, factors.of_loss.energy_bound).index_select(
             0, rows.configuration_of_atom
         )
-        virial = None if virials is None or fit.strain is None else fit.strain + 0.0 * virials  # NaN where not known
+        virial = None if virials is None or fit.strain is None else fit.strain + 0.0 * virials  # NaN where unknown
         errors = Errors(energy, fit.forces, rows.sizes, virial)
         losses = losses_of(errors, members, loss)
     torch.autograd.backward((atomic, gradient), (seeds, fit.direction))
@@ -95,7 +95,7 @@ def _learn_stored(
 
 @dataclass(frozen=True)
 class _Factors:
-    """Weights and bounds of errors, of configurations and as :meth:`StoredBatch.fit` wants them."""
+    """Weights and bounds of errors, per configuration and in the form for :meth:`StoredBatch.fit`."""
 
     of_loss: Weights
     weights: Columns
@@ -112,7 +112,7 @@ def _factors(batch: StoredBatch, virials: Tensor | None, members: Members, loss:
 def _factors_without_stress(
     sizes: tuple[int, ...], n_data: tuple[int, ...], loss: LossSettings, dtype: torch.dtype
 ) -> _Factors:
-    """Return what is the same in all batches of as many atoms."""
+    """Return the factors, which are the same for all batches with the same ``sizes``."""
     members = Members(list(n_data), [])
     return _made_factors(torch.tensor(sizes), None, members, loss, dtype)
 
@@ -136,12 +136,12 @@ def _made_factors(
 
 
 def _twice_off_diagonal(like: Tensor) -> Tensor:
-    """Return how often each of Voigt's components stands in a symmetric matrix."""
+    """Return the multiplicity of each Voigt component in a symmetric matrix."""
     return like.new_tensor([1.0 if a == b else 2.0 for a, b in VOIGT])
 
 
 def _voigt(virials: Tensor | None) -> Tensor | None:
-    """Return symmetric matrices [n, 3, 3] as [n, 6], zero where they are not known."""
+    """Return symmetric matrices [n, 3, 3] as [n, 6], zero where unknown."""
     if virials is None:
         return None
     return torch.stack([virials[:, a, b] for a, b in VOIGT], 1).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,6 +1,6 @@
 """The process that trains one member on a CPU, or all members of one GPU: ``python -m nnpal.training.worker``.
 
-It writes a checkpoint and a log for each member, prints a line of JSON for each epoch, and ends when its standard input
+It writes a checkpoint and a log for each member, prints a line of JSON per epoch, and ends when its standard input
 closes, so that no worker outlives the program that started it.
 """
 
@@ -36,11 +36,11 @@ CHECKPOINT, ERROR, CACHE, LOCK = "checkpoint.pt", "error.txt", "cache", "lock"
 
 
 def restore(folder: Path, plan: Plan, number: int, device: torch.device, features: Features | None = None) -> Member:
-    """Return a member as its checkpoint says, or as it starts.
+    """Return a member restored from its checkpoint, or a new one.
 
     Arguments:
-        folder, plan, number, device: whose member, and where it is to be.
-        features: of all configurations; of a member that is trained no further they are not needed.
+        folder, plan, number, device: training folder and its plan, number of the member, and its device.
+        features: features of all configurations; None if the member is not trained further.
     """
     path = member_folder(folder, number) / CHECKPOINT
     begun = path.exists()
@@ -69,9 +69,9 @@ def run(
     data: TrainingData,
     on_epoch: Callable[[int, EpochRecord], None],
 ) -> None:
-    """Train members to their end, each from where it stands; one that diverges leaves the others alone."""
+    """Train members until they finish, from their checkpoints; others go on if one diverges."""
     with ExitStack() as stack:
-        for number in numbers:  # a worker of a killed training may need a moment to end
+        for number in numbers:  # a worker of a killed training may take a moment to end
             stack.enter_context(locked(member_folder(folder, number) / LOCK, wait=True))
         _run(folder, numbers, device, data, on_epoch, stack)
 
@@ -123,7 +123,7 @@ def _print_epoch(number: int, record: EpochRecord) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: FOLDER DEVICE MEMBER..."""
+    """Train members; ``arguments`` are FOLDER DEVICE MEMBER..."""
     folder, device, numbers = Path(arguments[0]), torch.device(arguments[1]), [int(a) for a in arguments[2:]]
     end_with_parent()
     plan = read_plan(folder)
