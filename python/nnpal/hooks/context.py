@@ -1,4 +1,4 @@
-"""What a hook sees of LAMMPS. Under `fix python/hook` the object is compiled; this protocol says what it has."""
+"""The interface of hooks to LAMMPS, as a protocol; under `fix python/hook` the object is compiled."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Separation = tuple[Vector, float, Vector, Vector]
 
 
 class Context(Protocol):
-    """LAMMPS at one moment of a step. Quantities are in the units of the script.
+    """The state of LAMMPS at one moment of a step, in the units of the script.
 
-    Arrays of atoms are views of LAMMPS's own memory, this rank's atoms only, in an order that changes when atoms
-    migrate: use them in the call that hands them over, and keep none.
+    Per-atom arrays are views of LAMMPS's memory, for this rank's atoms only, in an order that changes when atoms
+    migrate: use them within the call in which you get them, and do not keep them.
     """
 
     @property
     def x(self) -> NDArray[np.float64]:
-        """Positions, wrapped into the box but for what they moved since the last rebuild, [n_local, 3]."""
+        """Positions, wrapped into the box at the last neighbor-list rebuild, [n_local, 3]."""
 
     @property
     def v(self) -> NDArray[np.float64]:
@@ -29,11 +29,11 @@ class Context(Protocol):
 
     @property
     def f(self) -> NDArray[np.float64]:
-        """Forces, [n_local, 3]; in `pre_reverse` still without what other ranks' ghosts will add."""
+        """Forces, [n_local, 3]; in `pre_reverse` still without contributions from other ranks' ghost atoms."""
 
     @property
     def tag(self) -> NDArray[np.int32] | NDArray[np.int64]:
-        """Atom IDs, [n_local]; of 64 bits in a LAMMPS compiled with ``LAMMPS_SIZES=bigbig``."""
+        """Atom IDs, [n_local]; 64-bit in a LAMMPS compiled with ``LAMMPS_SIZES=bigbig``."""
 
     @property
     def type(self) -> NDArray[np.int32]:
@@ -45,7 +45,7 @@ class Context(Protocol):
 
     @property
     def masses(self) -> NDArray[np.float64]:
-        """Mass of each type, [n_types + 1], the first unused."""
+        """Mass of each type, [n_types + 1]; the first entry is unused."""
 
     @property
     def group_bit(self) -> int:
@@ -57,24 +57,24 @@ class Context(Protocol):
 
     @property
     def excluded(self) -> NDArray[np.bool_]:
-        """Whether each atom is excluded from all others, [n_local]: by `neigh_modify exclude group ID all`, or because
-        a Monte Carlo fix tries to delete it. Such atoms contribute nothing."""
+        """Whether each atom's interactions are all excluded, [n_local]: by `neigh_modify exclude group ID all`, or
+        because a Monte Carlo fix tries to delete it. Such atoms contribute nothing."""
 
     @property
     def n_excluded(self) -> int:
-        """Excluded atoms of all ranks (collective)."""
+        """Number of excluded atoms on all ranks (collective)."""
 
     @property
     def n_local(self) -> int:
-        """Atoms that this rank owns."""
+        """Number of atoms that this rank owns."""
 
     @property
     def n_atoms(self) -> int:
-        """Atoms of all ranks."""
+        """Number of atoms on all ranks."""
 
     @property
     def n_group(self) -> int:
-        """Atoms of all ranks in the fix's group (collective)."""
+        """Number of atoms in the fix's group on all ranks (collective)."""
 
     @property
     def box(self) -> NDArray[np.float64]:
@@ -86,7 +86,7 @@ class Context(Protocol):
 
     @property
     def periodic(self) -> tuple[bool, bool, bool]:
-        """Whether the box repeats along a, b, c."""
+        """Whether the box is periodic along a, b, c."""
 
     @property
     def volume(self) -> float:
@@ -94,7 +94,7 @@ class Context(Protocol):
 
     @property
     def box_changes(self) -> bool:
-        """Whether some fix changes the box (a barostat, fix deform); shrink-wrapping does not count."""
+        """Whether a fix changes the box (a barostat, fix deform); shrink-wrapping does not count."""
 
     @property
     def step(self) -> int:
@@ -102,7 +102,7 @@ class Context(Protocol):
 
     @property
     def time(self) -> float:
-        """Simulated time at this step, as the thermo keyword `time` gives it, also where the time step has changed."""
+        """Simulated time at this step, like the thermo keyword `time`, also after changes of the time step."""
 
     @property
     def dt(self) -> float:
@@ -114,12 +114,12 @@ class Context(Protocol):
 
     @property
     def is_trial(self) -> bool:
-        """True where a Monte Carlo fix evaluates a trial state within a step. Set `energy` for the state at hand, and
-        advance nothing: the step's own evaluation follows."""
+        """Whether a Monte Carlo fix is evaluating a trial state within a step. Then set `energy` for this state, but
+        advance nothing: the evaluation of the step itself follows."""
 
     @property
     def fix_styles(self) -> list[str]:
-        """Styles of all fixes of the script, in its order."""
+        """Styles of all fixes of the script, in this order."""
 
     @property
     def units(self) -> str:
@@ -147,12 +147,12 @@ class Context(Protocol):
 
     @property
     def potential_energy(self) -> float:
-        """Pair, bonded and kspace energy of this force evaluation, all ranks, with that of the `pre_reverse` of
-        python/hook fixes defined earlier. Other fixes' energies are not in it."""
+        """Pair, bonded and kspace energy of this force evaluation on all ranks, including the `pre_reverse` of
+        python/hook fixes defined earlier, but no other fixes."""
 
     @property
     def virial(self) -> NDArray[np.float64]:
-        """Virial that belongs to `potential_energy`, Σ r f, [6]: xx yy zz xy xz yz, energy units."""
+        """Virial of `potential_energy`, Σ r f, [6]: xx yy zz xy xz yz, energy units."""
 
     @property
     def comm(self) -> Any:
@@ -164,11 +164,11 @@ class Context(Protocol):
 
     @property
     def partition(self) -> int:
-        """Which partition this is, from 0."""
+        """Index of this partition, from 0."""
 
     @property
     def n_partitions(self) -> int:
-        """How many partitions there are; 1 without `-partition`."""
+        """Number of partitions; 1 without `-partition`."""
 
     @property
     def fix_id(self) -> str:
@@ -188,13 +188,13 @@ class Context(Protocol):
 
     @property
     def virial_used(self) -> bool:
-        """Whether anybody reads this hook's virial: LAMMPS (`virial_yes`), or a python/hook fix defined later."""
+        """Whether this hook's virial is used, by LAMMPS (`virial_yes`) or a python/hook fix defined later."""
 
     def scale_forces(self, factor: float) -> None:
-        """Multiply the forces of the potential, ghosts' included; in `pre_reverse` alone.
+        """Multiply the forces of the potential, including those on ghost atoms; only in `pre_reverse`.
 
         Arguments:
-            factor: of all forces.
+            factor: factor for all forces.
         """
 
     def group_mask_of(self, group: str) -> NDArray[np.bool_]:
@@ -211,30 +211,30 @@ class Context(Protocol):
             tags: atom IDs, [n].
 
         Raises:
-            HookError: no atom has such an ID, or it is excluded from all others.
+            HookError: no atom has such an ID, or all interactions of the atom are excluded.
         """
 
     def separation(self, first: int, second: int) -> Separation:
-        """Return how two atoms lie to each other, on every rank (collective).
+        """Return the separation of two atoms on every rank (collective).
 
         Arguments:
-            first: atom ID.
-            second: atom ID.
+            first: ID of the first atom.
+            second: ID of the second atom.
 
         Returns:
-            The vector from the first to the nearest periodic image of the second; the largest share that one of its
-            components has of a periodic box length (at 0.5 another image becomes the nearest); both positions.
+            The vector from the first atom to the nearest periodic image of the second; the largest ratio of a component
+            to the periodic box length (at 0.5 another image becomes the nearest); both positions.
 
         Raises:
-            HookError: as of :meth:`positions_of`.
+            HookError: see :meth:`positions_of`.
         """
 
     def add_force(self, tag: int, force: Sequence[float] | NDArray[np.float64]) -> None:
-        """Add to the force of one atom, on the rank that owns it; elsewhere nothing happens.
+        """Add to the force of one atom on the rank that owns it; on other ranks do nothing.
 
         Arguments:
             tag: atom ID.
-            force: in the units of the script, [3].
+            force: force to add, in the units of the script, [3].
         """
 
     def center_of_mass(self, group: str) -> NDArray[np.float64]:
@@ -252,7 +252,7 @@ class Context(Protocol):
         """
 
     def group_count(self, group: str) -> int:
-        """Return how many atoms a group has (collective).
+        """Return the number of atoms in a group (collective).
 
         Arguments:
             group: name of a group of the script.
@@ -262,7 +262,7 @@ class Context(Protocol):
         """Return the shortest periodic image of a distance vector, [3].
 
         Arguments:
-            vector: [3].
+            vector: distance vector, [3].
         """
 
     def log(self, text: str) -> None:
@@ -273,8 +273,8 @@ class Context(Protocol):
         """
 
     def write_restart(self, path: str) -> None:
-        """Have LAMMPS write a restart file now (collective).
+        """Let LAMMPS write a restart file now (collective).
 
         Arguments:
-            path: of the file; the same on all ranks.
+            path: path of the file, the same on all ranks.
         """

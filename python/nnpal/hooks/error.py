@@ -1,4 +1,4 @@
-"""A user's mistake in a hook, and how errors become text for LAMMPS's log."""
+"""User errors in hooks, and the text of errors in LAMMPS's log."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nnpal.runtime.locks import HeldError
 
 
 class HookError(ValueError):
-    """A mistake in an input script or its files: LAMMPS prints the message, without a traceback."""
+    """An error in an input script or its files: LAMMPS prints the message without a traceback."""
 
 
 def describe(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> str:
-    """Return what LAMMPS prints of an exception: the message of a HookError, a full disk or a second writer, the whole
-    traceback of any other.
+    """Return what LAMMPS prints for an exception: the message for a HookError, a full disk or a second writer, the
+    traceback for any other.
     """
     if isinstance(error, HookError | DiskFullError | HeldError):
         return str(error)

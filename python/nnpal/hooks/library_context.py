@@ -1,4 +1,4 @@
-"""The hook contract's context on top of LAMMPS's own Python module, for `fix python/invoke`."""
+"""The context of hooks on top of LAMMPS's own Python module, for `fix python/invoke`."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _TALLY = f"""
     compute {ENERGY_COMPUTE} all pe pair bond angle dihedral improper kspace
     compute {VIRIAL_COMPUTE} all pressure NULL pair bond angle dihedral improper kspace
     fix     hook_tally all ave/time 1 1 1 c_{ENERGY_COMPUTE} c_{VIRIAL_COMPUTE}[1]"""
-# lammps.constants, which older and newer modules agree on
+# from lammps.constants, the same in older and newer modules
 _GLOBAL, _SCALAR, _VECTOR = 0, 0, 1
 
 
 class LibraryContext:
-    """What `nnpal.hooks.Context` promises, as far as LAMMPS's library interface reaches.
+    """`nnpal.hooks.Context`, as far as LAMMPS's library interface allows.
 
     Arguments:
-        lmp: a `lammps.lammps` made of the pointer that the callback was given.
+        lmp: `lammps.lammps` object made from the pointer that the callback got.
         group: name of the group that the hook acts on.
-        fix_id: ID of the fix python/invoke; needed by hooks that scale the forces.
+        fix_id: ID of the fix python/invoke, for hooks that scale the forces.
 
     Raises:
-        HookError: from whatever the interface cannot give.
+        HookError: a quantity is not available from the interface.
     """
 
     def __init__(self, lmp: Any, group: str, fix_id: str | None) -> None:
@@ -46,13 +46,13 @@ class LibraryContext:
         self.ftm2v: float = lmp.extract_global("ftm2v")
         self.mvv2e: float = lmp.extract_global("mvv2e")
         self.qqr2e: float = lmp.extract_global("qqr2e")
-        self.minimizing = False  # fix python/invoke takes no part in minimize
-        self.is_trial = False  # nor in trial states: nnpal.hooks.invoke refuses them
+        self.minimizing = False  # fix python/invoke is not called in minimize
+        self.is_trial = False  # nor for trial states, which nnpal.hooks.invoke rejects
         self.energy_yes = self.virial_yes = self.virial_used = False
         self.group_mask_of(group)
 
     def _atoms(self, name: str) -> NDArray[Any]:
-        """Return LAMMPS's own array of this rank's atoms."""
+        """Return LAMMPS's array `name` for this rank's atoms."""
         n = self.n_local
         if n == 0:
             shape = (0, 3) if name in ("x", "v", "f") else (0,)
@@ -103,7 +103,7 @@ class LibraryContext:
 
     @property
     def excluded(self) -> NDArray[np.bool_]:
-        return np.zeros(self.n_local, dtype=bool)  # LAMMPS's library interface does not tell exclusions
+        return np.zeros(self.n_local, dtype=bool)  # not available from LAMMPS's library interface
 
     @property
     def n_excluded(self) -> int:
@@ -111,7 +111,7 @@ class LibraryContext:
 
     @property
     def fix_styles(self) -> list[str]:
-        return []  # nor styles, only IDs
+        return []  # not available either, only IDs
 
     @property
     def n_local(self) -> int:
@@ -154,7 +154,7 @@ class LibraryContext:
 
     @property
     def elapsed(self) -> int:
-        """Steps since this run began; not in the contract."""
+        """Number of steps since this run began; not part of `Context`."""
         return int(self._lmp.get_thermo("elapsed"))
 
     @property
@@ -202,7 +202,7 @@ class LibraryContext:
             raise HookError("fix python/invoke cannot distinguish partitions; run without -partition")
 
     def scale_forces(self, factor: float) -> None:
-        """Multiply the forces of this rank's atoms; the same as in `fix python/hook` where no fix came before."""
+        """Multiply the forces of this rank's atoms; the same as in `fix python/hook` if no other fix acted before."""
         first = self._lmp.available_ids("fix")[0]
         if not self._has_fix_id or first != self.fix_id:
             own = f"fix {self.fix_id}" if self._has_fix_id else "the fix python/invoke (attach it with fix_id='...')"
@@ -226,7 +226,7 @@ class LibraryContext:
 
     def positions_of(self, tags: Sequence[int]) -> NDArray[np.float64]:
         x, own = self.x, self.tag
-        found = np.zeros((len(tags), 4))  # x y z, and how many ranks own the atom
+        found = np.zeros((len(tags), 4))  # x y z, and number of ranks that own the atom
         for row, tag in zip(found, tags, strict=True):
             for i in np.flatnonzero(own == tag):
                 row[:3], row[3] = x[i], 1.0
@@ -248,7 +248,7 @@ class LibraryContext:
             f[i] += force
 
     def _group_sums(self, group: str) -> tuple[int, float, NDArray[np.float64]]:
-        """Return count, mass and Σ m r (unwrapped) of a group."""
+        """Return the number of atoms, mass and Σ m r (unwrapped) of a group."""
         is_in = self.group_mask_of(group)
         masses = self.masses[self.type[is_in]]
         images = image_flags(self._atoms("image")[is_in], self._lmp.extract_setting("imageint"))
@@ -268,7 +268,7 @@ class LibraryContext:
 
     def minimum_image(self, vector: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
         nearest, box = np.array(vector, dtype=float), self.box
-        for axis in (2, 1, 0):  # along c first, whose tilts move the other two
+        for axis in (2, 1, 0):  # c first, because its tilts change the other two components
             if self.periodic[axis]:
                 nearest -= box[axis] * np.round(nearest[axis] / box[axis, axis])
         return nearest
@@ -287,11 +287,11 @@ def _three(values: NDArray[np.float64]) -> Vector:
 
 
 def image_flags(image: NDArray[Any], n_bytes: int) -> NDArray[np.int64]:
-    """Return how many boxes each atom has wandered along a, b, c, [n, 3], from LAMMPS's packed integers.
+    """Return the image flags of atoms along a, b, c, [n, 3], from LAMMPS's packed integers.
 
     Arguments:
-        image: [n].
-        n_bytes: size of LAMMPS's imageint, 4 (10 bits for each direction) or 8 (21 bits).
+        image: packed image flags, [n].
+        n_bytes: size of LAMMPS's imageint, 4 (10 bits per direction) or 8 (21 bits).
     """
     bits = 10 if n_bytes == 4 else 21
     mask, zero = (1 << bits) - 1, 1 << (bits - 1)

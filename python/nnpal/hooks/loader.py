@@ -15,18 +15,18 @@ METHODS = ("setup", "pre_reverse", "post_force", "end_of_step", "post_run", "clo
 
 
 def create(spec: str, words: Sequence[str], context: Context) -> Any:
-    """Return a hook made as `CLASS(context, **options)`, or as `CLASS()` where it has no `__init__`.
+    """Return a hook made by `CLASS(context, **options)`, or by `CLASS()` if it has no `__init__`.
 
     Arguments:
-        spec: `MODULE:CLASS`, the module as Python imports it.
-        words: the script's words that follow it.
-        context: handed to the class.
+        spec: `MODULE:CLASS`, with an importable module.
+        words: words of the script after `spec`.
+        context: context that is passed to the class.
 
     Raises:
-        HookError: no such module or class, or options that the class does not take.
+        HookError: the module or class does not exist, or the class does not accept the options.
     """
     hook_class = find_class(spec)
-    if not inspect.signature(hook_class).parameters:  # a class without a constructor of its own
+    if not inspect.signature(hook_class).parameters:  # a class without a constructor
         if words:
             raise HookError(f"{hook_class.__name__} takes no options, found {' '.join(words)}")
         return hook_class()
@@ -37,7 +37,7 @@ def find_class(spec: str) -> type:
     """Import MODULE of `MODULE:CLASS` and return CLASS.
 
     Raises:
-        HookError: the name has another form, or there is no such module or class.
+        HookError: `spec` has another form, or the module or class does not exist.
     """
     try:
         found: type = import_object(
@@ -51,14 +51,14 @@ def find_class(spec: str) -> type:
         )
     except HookError as error:
         if isinstance(error.__cause__, ImportError):
-            raise error.__cause__ from None  # the module is there: the traceback says what it fails to import
+            raise error.__cause__ from None  # the module exists: the traceback shows what it fails to import
         raise
     _check_methods(found)
     return found
 
 
 def _check_methods(hook_class: type) -> None:
-    """Refuse a class that LAMMPS would never call: most often a method's name is misspelled."""
+    """Reject a class that LAMMPS would never call; most often the name of a method is misspelled."""
     if not any(hasattr(hook_class, name) for name in METHODS):
         raise HookError(f"class {hook_class.__name__} has none of the methods of a hook: {', '.join(METHODS)}")
     if hasattr(hook_class, "state_dict") != hasattr(hook_class, "load_state_dict"):

@@ -1,16 +1,16 @@
-"""Turn the words of an input script into a hook's keyword arguments, by the annotations of its `__init__`.
+"""Convert words of an input script to a hook's keyword arguments, by the annotations of its `__init__`.
 
     def __init__(self, context, k: float, atoms: tuple[int, int], file: str | None = None)
 
-takes `atoms 1 4 k 20` or `k 20 atoms 1 4 file pull.txt`. What an annotation takes:
+takes `atoms 1 4 k 20` or `k 20 atoms 1 4 file pull.txt`. Words for each annotation:
 
     int, float, str, bool       one word (bool: yes/no, on/off, true/false)
     tuple[float, float, int]    exactly three
     tuple[int, ...], list[int]  at least one, up to the next option's name
-    X | None                    as X
-    none                        as list[...], each word an int, a float or a str as it looks; one word alone is no list
+    X | None                    like X
+    none                        like list[...] of int, float or str, depending on the word; a single word is no list
 
-`**options` takes any further name with one word each.
+`**options` takes any other name, with one word each.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ _WORDS = {int: "an integer", float: "a number", bool: "yes or no", str: "a word"
 
 
 def parse_options(hook_class: type, words: Sequence[str]) -> dict[str, Any]:
-    """Return the keyword arguments that `words` give to `hook_class`.
+    """Return the keyword arguments of `hook_class` for `words`.
 
     Raises:
-        HookError: an unknown, missing or repeated option, a wrong number of values, or a value of the wrong type.
+        HookError: an option is unknown, missing or repeated, or has a wrong number of values or a value of a wrong
+            type.
     """
     parameters, takes_any = _parameters(hook_class)
     options: dict[str, Any] = {}
@@ -54,12 +55,12 @@ def parse_options(hook_class: type, words: Sequence[str]) -> dict[str, Any]:
 
 
 class _OneWord:
-    """The kind of an option that `**options` takes."""
+    """Kind of an option that `**options` takes."""
 
 
 def _parameters(hook_class: type) -> tuple[dict[str, inspect.Parameter], bool]:
-    """Return the options that a class names, annotations resolved, and whether it takes any others."""
-    # typing's stubs know no annotations of an __init__ reached through its class
+    """Return the named options of a class, with annotations resolved, and whether it accepts others."""
+    # type stubs do not allow __init__ of a class to have annotations
     constructor: Callable[..., Any] = hook_class.__init__  # type: ignore[misc]
     try:
         hints = typing.get_type_hints(constructor)
@@ -84,7 +85,7 @@ def _without_none(annotation: Any) -> Any:
 
 
 def _item_kinds(kind: Any) -> tuple[list[Any], int | None]:
-    """Return the kind of each value and how many there must be; None: one or more of the first kind."""
+    """Return the kind of each value and the number of values; None: one or more of the first kind."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
         return list(arguments), len(arguments)
@@ -102,7 +103,7 @@ def _values_of(name: str, kind: Any, rest: Sequence[str], known: dict[str, inspe
         if end == 0:
             raise HookError(f"option {name} has no value")
         return rest[:end]
-    # A fixed number of values is taken as it comes: a value may look like an option's name (file H)
+    # A fixed number of values is read without further checks, as a value may equal the name of an option (file H)
     if len(rest) < count or (count > 1 and end < count):
         wanted = " ".join(_WORDS.get(item, "a word").split(" ", 1)[1] for item in kinds)
         given = " ".join(rest[: min(end, count)]) or "nothing"

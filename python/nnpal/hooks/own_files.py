@@ -1,4 +1,4 @@
-"""Files that hooks write: none but their own kind is written over."""
+"""Protection of other files from being overwritten by hooks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from nnpal.runtime.places import IsOwn, file_fault
 
 
 def require_own(option: str, path: Path, is_own: IsOwn, kind: str) -> None:
-    """Refuse a path at which a run could write only by moving what is of another kind.
+    """Reject a path that contains a file of another kind, which a run would have to move.
 
     Arguments:
-        option: that names the path.
-        path: where the run would write.
-        is_own: whether a file is of that kind.
-        kind: what such a file is called.
+        option: option that names the path.
+        path: path of the file to write.
+        is_own: returns whether a file is of the expected kind.
+        kind: name of the expected kind, for messages.
 
     Raises:
-        HookError: the path is a folder or another's file, or its folder does not exist or cannot be written to.
+        HookError: the path is a folder or a file of another kind, or its folder does not exist or is not writable.
     """
     if fault := file_fault(path, is_own, kind):
         raise HookError(f"option {option}: {fault}")

@@ -1,6 +1,6 @@
-"""A hook's state as bytes for LAMMPS's restart files: JSON for the structure, NumPy's own format for the arrays.
+"""A hook's state as bytes for LAMMPS's restart files: JSON for the structure, NumPy's format for arrays.
 
-Nothing that is read can run code, unlike a pickle: restart files are passed between people.
+Unlike a pickle, it cannot run code when read: restart files are passed between people.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _ARRAY = "__array__"
 
 
 def pack(spec: str, state: dict[str, Any]) -> bytes:
-    """Return the bytes of a state: nested dict and list of str, int, float, bool, None and arrays.
+    """Return a state as bytes; it may contain nested dicts and lists of str, int, float, bool, None and arrays.
 
     Arguments:
         spec: `MODULE:CLASS` of the hook.
-        state: what its `state_dict` returned.
+        state: result of the hook's `state_dict`.
 
     Raises:
-        TypeError: the state holds something else, or a key that is not a string.
+        TypeError: the state contains another type, or a key that is not a string.
     """
     arrays: dict[str, np.ndarray] = {}
     text = json.dumps({"format": _FORMAT, "hook": spec, "state": _without_arrays(state, "state", arrays)})
@@ -35,11 +35,11 @@ def pack(spec: str, state: dict[str, Any]) -> bytes:
 
 
 def unpack(spec: str, content: bytes) -> dict[str, Any]:
-    """Return the state that `pack` wrote, arrays with their dtype and every bit.
+    """Return the state that `pack` wrote, with bitwise equal arrays of the same dtype.
 
     Raises:
         ValueError: the bytes are not such a state.
-        HookError: it is the state of another hook class.
+        HookError: the state belongs to another hook class.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
@@ -56,7 +56,7 @@ def unpack(spec: str, content: bytes) -> dict[str, Any]:
 
 
 def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
-    """Replace arrays by references into `arrays`, and NumPy scalars by Python's."""
+    """Replace arrays by references into `arrays`, and NumPy scalars by Python scalars."""
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError(f"{path}: arrays of Python objects cannot be kept in a restart file")

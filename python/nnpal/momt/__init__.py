@@ -1,4 +1,4 @@
-"""MOMT, multiorder-multithermal sampling: the hook, and its files read back."""
+"""MOMT, multiorder-multithermal sampling: the hook, its files and their analysis."""
 
 from nnpal.momt.bias_file import Bias, read_bias, write_bias
 from nnpal.momt.hook import MOMT

@@ -1,4 +1,4 @@
-"""What `nnpal momt report` says of a run."""
+"""The summary and figures of a run for `nnpal momt report`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from nnpal.momt.trace import Trace
 
 
 class AtTemperature(TypedDict, total=False):
-    """Averages and their standard errors at a temperature, or ``error``: why there are none.
+    """Averages and their standard errors at a temperature, or ``error``: the reason why there are none.
 
-    ``difference`` is G of high minus G of low O, absent where one of the phases was not sampled.
-    ``members`` has the error bars from the members (see :meth:`MembersEstimate.to_json`) and ``widths``, the standard
-    deviations of ΔU_m/kT; or ``undefined``, why there are none.
+    ``difference`` is G(high O) - G(low O), absent if one of the phases was not sampled.
+    ``members`` contains the error bars from the members (see :meth:`MembersEstimate.to_json`) and ``widths``, the
+    standard deviations of ΔU_m/kT; or ``undefined``, the reason why there are none.
     """
 
     temp: float
@@ -41,11 +41,11 @@ class AtTemperature(TypedDict, total=False):
 
 
 class Coexistence(TypedDict, total=False):
-    """Where the phases of low and high O are in balance, or ``error``: why there is none.
+    """Coexistence of the phases of low and high O, or ``error``: the reason why it was not found.
 
-    Latent heat and volume change are those of low minus high O, of the whole system; ``round_trips`` those of
-    production between the phases; ``blocks`` of time that the errors come from; ``shift`` is the temperature under
-    another model that was reweighted to, minus that under the run's own potential.
+    Latent heat and volume change are low minus high O, for the whole system. ``round_trips`` counts those between the
+    phases in production, ``blocks`` the blocks of time used for the errors. ``shift`` is the temperature under another
+    model, by reweighting, minus that under the run's own potential.
     """
 
     temp: float
@@ -64,7 +64,7 @@ class Coexistence(TypedDict, total=False):
 
 
 class OfBias(TypedDict):
-    """What a bias file says of a run."""
+    """Facts of a run from its bias file."""
 
     units: str
     grid: list[str]
@@ -78,9 +78,9 @@ class OfBias(TypedDict):
 
 
 class Summary(OfBias, total=False):
-    """What `nnpal momt report` says; ``learning_rows`` of a run that still learns, averages of any other.
+    """The summary of a run: ``learning_rows`` while it is learning, otherwise averages.
 
-    ``width`` is the standard deviation of (U' − U)/kT0 where U' is of another model that was reweighted to.
+    ``width`` is the standard deviation of (U' − U)/kT0, with U' from another model used for reweighting.
     """
 
     atoms: int
@@ -103,17 +103,17 @@ def summarize(
     divide: float | None = None,
     members: Members | None = None,
 ) -> Summary:
-    """Return the figures of a report; what the samples do not reach is a sentence in place of figures.
+    """Return the numbers of a report, or the reason in words for what the samples do not cover.
 
     Arguments:
-        bias: of the run.
-        samples: its production rows.
-        temps: temperatures asked for.
+        bias: bias of the run.
+        samples: production rows of the run.
+        temps: temperatures to report, K (reduced in ``units lj``).
         divide: order parameter between two phases.
-        members: their energies of saved frames, for error bars of the model.
+        members: members' energies of saved frames, for error bars of the model.
 
     Raises:
-        ValueError: a temperature that is not above 0, numbers that are not finite, or samples of another run.
+        ValueError: a temperature is not above 0, a number is not finite, or the samples are from another run.
     """
     _check_numbers(samples.press, temps, divide)
     _check_same(bias, samples)
@@ -137,21 +137,21 @@ def summarize(
 
 
 def is_learning(traces: Sequence[Trace]) -> bool:
-    """Return whether there are rows and all are of the learning phase, whose bias still changes."""
+    """Return whether there are rows and all are from the learning phase, in which the bias changes."""
     return any(len(trace) for trace in traces) and all((trace.phase == 0).all() for trace in traces)
 
 
 def summarize_learning(
     bias: Bias, traces: Sequence[Trace], temps: Sequence[float], divide: float | None = None
 ) -> Summary:
-    """Return how far learning has come; rows of it cannot be reweighted, so there are no averages.
+    """Return the progress of learning, without averages, because rows of the learning phase cannot be reweighted.
 
     Arguments:
-        bias, temps, divide: as for :func:`summarize`.
-        traces: of the run, one a walker.
+        bias, temps, divide: see :func:`summarize`.
+        traces: traces of the run, one per walker.
 
     Raises:
-        ValueError: numbers that no report can have, or files of different runs.
+        ValueError: a number is invalid for a report, or the files are from different runs.
     """
     first = require_one_bias(traces)
     _check_numbers(first.press, temps, divide)
@@ -253,7 +253,7 @@ def _coexistence(samples: Samples, divide: float | None, members: Members | None
 
 
 def _add_differences(samples: Samples, summary: Summary) -> None:
-    """Add the difference of the phases' free energies to each temperature that has averages."""
+    """Add the free-energy difference between the phases to each temperature that has averages."""
     between = summary["coexistence"]
     if "error" in between:
         return
@@ -271,7 +271,7 @@ def save_figures(
     folder: Path,
     members: Members | None = None,
 ) -> list[Path]:
-    """Write the figures as PNG, PDF and CSV, and return the PNGs; without samples those of bias and time series."""
+    """Write the figures as PNG, PDF and CSV, and return the PNGs; without samples only bias and time series."""
     from nnpal.figures.figure import write_figure
     from nnpal.momt import figures
 

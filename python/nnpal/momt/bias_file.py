@@ -1,4 +1,4 @@
-"""The bias file: what MOMT has learned, in HDF5 (layout in docs/momt.md)."""
+"""The bias file of MOMT, in HDF5 (layout in docs/momt.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis, basis
 from nnpal.runtime.hdf5_image import check_seal, new_hdf5
 
-# Version 1 has no lengths of walls: they were the width of a bin
+# Version 1 has no lengths of walls, which were the width of a bin
 FORMAT, FORMAT_VERSION, READABLE_VERSIONS = "nnpal-momt", 2, (1, 2)
 _ATTRIBUTES = (
     *("units", "temp", "press", "boltz", "nktv2p", "n_atoms", "n_group", "lattice", "ln_f", "phase", "step"),
@@ -25,15 +25,15 @@ _VISITS = ("visits", "flatness_visits", "production_visits")
 
 @dataclass(frozen=True)
 class Walls:
-    """Walls at the edges of one axis: e b²/2, or e (√(1 + b²) - 1) where the slope is limited; b: distance beyond / l.
+    """Walls at the edges of an axis: e b²/2, or e (√(1 + b²) - 1) with limited slope; b: distance beyond the edge / l.
 
-    Both begin at the edge with slope 0 and curvature e/l²; the slope of a limited one stays below e/l.
+    Both start at the edge with slope 0 and curvature e/l²; a limited slope stays below e/l.
 
     Attributes:
-        low, high: whether that edge has one.
-        energy: e, energy units.
-        length: l, in units of the axis's variable.
-        slope_is_limited: as along H, where a slope multiplies all forces.
+        low, high: whether the lower and the upper edge have a wall.
+        energy: strength e, energy units.
+        length: length l, in units of the axis's variable.
+        slope_is_limited: whether the slope is limited, as along H, where it multiplies all forces.
     """
 
     low: bool
@@ -44,30 +44,30 @@ class Walls:
 
     @property
     def curvature(self) -> float:
-        """Second derivative at the edge, its largest, in energy per squared unit of the variable; 0 without walls."""
+        """Second derivative at the edge, the largest, in energy per squared unit of the variable; 0 without walls."""
         return self.energy / self.length**2 if self.low or self.high else 0.0
 
 
 @dataclass(frozen=True)
 class Bias:
-    """A bias δH on its grid, with how it was learned.
+    """A bias δH on its grid, and how it was learned.
 
     Attributes:
-        units: LAMMPS's unit style; energies, volumes and pressures below are in its units.
+        units: LAMMPS unit style of the energies, volumes and pressures below.
         temp, press: T0 (K; lj: reduced) and P0.
         boltz, nktv2p: LAMMPS's constants: kT = boltz T, energy = pressure volume / nktv2p.
-        axes, walls: the grid and the walls at its edges, one or two of each.
-        coefficients: of the cubic B-splines, [n_bins + 1] for each axis, energy units.
+        axes, walls: axes of the grid and the walls at their edges, one or two of each.
+        coefficients: coefficients of the cubic B-splines, [n_bins + 1] for each axis, energy units.
         visits, flatness_visits, production_visits: updates in each bin since learning began, since ln f last fell, and
             since learning ended, [n_bins] for each axis.
-        reciprocal_vectors: of the order parameter, [n_g, 3] multiples of the box's; empty if it was not measured.
+        reciprocal_vectors: vectors of the order parameter, multiples of the box's, [n_g, 3]; empty without O.
         ln_f: height of an update, kT.
-        phase: 0 learning, 1 production.
-        step, n_updates, round_trips: so far.
-        stride: steps between updates.
-        walkers: LAMMPS partitions that share this bias.
-        n_atoms, n_group: atoms in all, and in the fix's group.
-        lattice: name, or reciprocal for vectors that the user gave, or none.
+        phase: 0 in learning, 1 in production.
+        step, n_updates, round_trips: current step, and numbers of updates and round trips so far.
+        stride: number of steps between updates.
+        walkers: number of LAMMPS partitions that share this bias.
+        n_atoms, n_group: numbers of all atoms and of atoms in the fix's group.
+        lattice: name of the lattice, ``reciprocal`` for vectors from the user, or ``none``.
     """
 
     units: str
@@ -97,18 +97,18 @@ class Bias:
     def visited(self) -> NDArray[np.bool_]:
         """Whether each bin was visited, while learning or in production, bool [n_bins for each axis].
 
-        A production run that starts from a bias file has learned nothing itself: its visits are all of production.
+        A production run that starts from a bias file has only visits from production.
         """
         return (self.visits > 0) | (self.production_visits > 0)
 
     def evaluate(self, **variables: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """Return δH, walls included, e.g. `bias.evaluate(H=h, O=o)`; arrays of one shape.
+        """Return δH including walls, e.g. `bias.evaluate(H=h, O=o)`, for values or arrays of one shape.
 
         Arguments:
-            variables: a value or an array of each variable of the grid, in the units of the run.
+            variables: value or array of each variable of the grid, in the units of the run.
 
         Raises:
-            TypeError: other variables than the grid's.
+            TypeError: the variables are not those of the grid.
         """
         names = [axis.name for axis in self.axes]
         if sorted(variables) != sorted(names):
@@ -130,11 +130,11 @@ class Bias:
 
 
 def write_bias(path: Path, bias: Bias) -> None:
-    """Write a bias file aside and rename it: whoever reads meets the old file or the new one, whole.
+    """Write a bias file atomically: readers see the complete old file or the complete new one.
 
     Arguments:
-        path: of the file, .h5.
-        bias: what to write.
+        path: path of the file, .h5.
+        bias: bias to write.
     """
     with new_hdf5(path) as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
@@ -155,7 +155,7 @@ def is_bias_file(path: Path) -> bool:
         check_seal(path)
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("format") == FORMAT)
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError):  # no HDF5 file, or a damaged one
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError):  # not an HDF5 file, or a damaged one
         return False
 
 
@@ -163,13 +163,13 @@ def read_bias(path: str | Path) -> Bias:
     """Read a bias file.
 
     Arguments:
-        path: of the file, .h5.
+        path: path of the file, .h5.
 
     Returns:
         The bias and how it was learned, in the units of the run.
 
     Raises:
-        HookError: there is no such file, or it is no bias file, or one with a gap.
+        HookError: the file does not exist, is not a bias file, or is incomplete.
 
     Example:
         >>> from nnpal import read_bias
@@ -198,7 +198,7 @@ def read_bias(path: str | Path) -> Bias:
             arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
     except HookError:
         raise
-    except Exception as error:  # of h5py, on damaged files
+    except Exception as error:  # errors of h5py on damaged files
         raise HookError(f"bias file {path} cannot be read: {error}; give a file that MOMT wrote") from error
     _check_arrays(path, axes, arrays)
     return Bias(axes=axes, walls=walls, **values, **arrays)

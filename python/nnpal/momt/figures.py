@@ -1,4 +1,4 @@
-"""Figures of MOMT runs, each with its numbers."""
+"""Figures of MOMT runs, each with its data."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MAP_SIZE = (COLUMN, 2.7)
 
 
 def series(trace: Trace, name: str = "series") -> Figure:
-    """Return H and O along a run, learning and production in two colors: as Figure S3 of the distillation supplement.
+    """Return a figure of H and O along a run, as Figure S3 of the distillation supplement; a color for each phase.
 
-    The axis is time where each row of the trace has one, and LAMMPS's step where not.
+    The axis is time if each row of the trace has one, otherwise the LAMMPS step.
 
     Arguments:
-        trace: of one walker.
-        name: of the files.
+        trace: trace of one walker.
+        name: name of the figure's files.
     """
     factor, unit = TIME.get(trace.units, (1.0, "time units"))
     energy = ENERGY.get(trace.units, "energy units")
@@ -77,18 +77,18 @@ def series(trace: Trace, name: str = "series") -> Figure:
 
 
 def _stretches(phase: NDArray[np.int64]) -> list[tuple[slice, int]]:
-    """Return the stretches of learning and of production, each with the first row of the next."""
+    """Return row ranges of learning and production, each with the first row of the next, and their phases."""
     bounds = [0, *(np.flatnonzero(np.diff(phase)) + 1).tolist(), len(phase)]
     return [(slice(low, high + 1), int(phase[low])) for low, high in pairwise(bounds) if high > low]
 
 
 def histogram(samples: Samples, bins: int = 60, units: str = "metal") -> Figure:
-    """Return the number of samples over H and O.
+    """Return a histogram of samples over H and O.
 
     Arguments:
-        samples: with O.
-        bins: along each axis.
-        units: LAMMPS's unit style.
+        samples: rows with O.
+        bins: number of bins along each axis.
+        units: LAMMPS unit style.
     """
     counts, h, o = np.histogram2d(samples.H, samples.O, bins=bins)
     rows, cols = np.nonzero(counts)
@@ -99,7 +99,7 @@ def histogram(samples: Samples, bins: int = 60, units: str = "metal") -> Figure:
         mesh = axes.pcolormesh(h, o, np.where(counts > 0, counts, np.nan).T, norm=norm, rasterized=True)
         bar = axes.figure.colorbar(mesh, ax=axes, label="samples")
         number_decades(bar.ax.yaxis)
-        axes.xaxis.set_major_locator(MaxNLocator(4))  # beside the color bar there is room for so many enthalpies
+        axes.xaxis.set_major_locator(MaxNLocator(4))  # more labels would not fit next to the color bar
         axes.set(xlabel=f"enthalpy H ({energy})", ylabel="order parameter O")
 
     return Figure(
@@ -119,7 +119,7 @@ def histogram(samples: Samples, bins: int = 60, units: str = "metal") -> Figure:
 
 
 def bias_map(bias: Bias) -> Figure:
-    """Return δH in kT0 over visited bins, a map on two axes or a line on one; over all where none was visited."""
+    """Return a map of δH in kT0 over two axes, or a line over one, for visited bins, or for all if none was visited."""
     kT = bias.boltz * bias.temp
     visited = bias.visited
     nothing = not visited.any()
@@ -164,13 +164,13 @@ def bias_map(bias: Bias) -> Figure:
 def free_energies(
     samples: Samples, temps: Sequence[float], members: Members | None = None, units: str = "metal"
 ) -> Figure:
-    """Return F(O; T)/kT at several temperatures, with statistical error bars; shaded: the error from the members.
+    """Return a figure of F(O; T)/kT with statistical error bars; shading shows the error from the members.
 
     Arguments:
-        samples: of production, with O.
-        temps: K, or reduced in units lj.
-        members: energies of saved frames under each member; None: no second error.
-        units: LAMMPS's unit style.
+        samples: production rows with O.
+        temps: temperatures, K (reduced in ``units lj``).
+        members: energies of saved frames under each member; None: no error from the members.
+        units: LAMMPS unit style.
     """
     kelvin = "" if units == "lj" else " K"
     profiles = [free_energy(samples, temp) for temp in temps]
@@ -206,7 +206,7 @@ def free_energies(
 
 
 def _spread(samples: Samples, members: Members | None, temp: float, n: int) -> NDArray[np.float64]:
-    """Return the error from the members, kT, NaN where there is none; the table says why."""
+    """Return the error from the members, kT, NaN if undefined; the table of the report gives the reason."""
     if members is not None:
         try:
             return members_free_energy(members, temp, order_edges(samples)).error

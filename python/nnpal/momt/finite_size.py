@@ -1,4 +1,4 @@
-"""Transition temperatures of boxes of several sizes, and their line in 1/N to the infinite system."""
+"""Transition temperatures of several system sizes, and their linear extrapolation in 1/N to the infinite system."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """T(N) = T_∞ + slope/N by weighted least squares.
+    """The line T(N) = T_∞ + slope/N, by weighted least squares.
 
     Attributes:
-        n_atoms, temps, errors: of each size, [n].
-        infinite: T_∞ with its standard error, from the temperatures' own errors.
-        slope: with its standard error.
-        chi_squared: of n − 2 degrees of freedom; None of two sizes, through which any line goes.
+        n_atoms, temps, errors: number of atoms, temperature and standard error for each size, [n].
+        infinite: T_∞ and its standard error, from the errors of the temperatures.
+        slope: slope and its standard error.
+        chi_squared: χ² with n − 2 degrees of freedom; None for two sizes, which any line fits.
     """
 
     n_atoms: NDArray[np.int64]
@@ -38,14 +38,14 @@ class Line:
 
 
 def extrapolate(n_atoms: Sequence[int], temps: Sequence[float], errors: Sequence[float]) -> Line:
-    """Fit a line in 1/N.
+    """Fit a line in 1/N to transition temperatures.
 
     Arguments:
-        n_atoms: N of each box.
+        n_atoms: number of atoms N of each system.
         temps, errors: transition temperatures and their standard errors.
 
     Raises:
-        ValueError: fewer than two sizes, numbers of different lengths, or errors that are not above 0.
+        ValueError: there are fewer than two sizes, the lengths differ, or an error is not above 0.
     """
     n, t, e = (np.asarray(values, dtype=float) for values in (n_atoms, temps, errors))
     if not len(n) == len(t) == len(e) or len(np.unique(n)) < 2:
@@ -67,12 +67,11 @@ def extrapolate(n_atoms: Sequence[int], temps: Sequence[float], errors: Sequence
 
 
 def of_summaries(paths: Sequence[Path]) -> Line:
-    """Fit the transition temperatures in files `summary.json` of `nnpal momt report`, one for each size.
+    """Fit the transition temperatures in `summary.json` files of `nnpal momt report`, one for each size.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a file that is no such summary, one without a transition temperature, or summaries of different
-            pressures.
+        FileNotFoundError: a file does not exist.
+        ValueError: a file is not such a summary, has no transition temperature, or has another pressure than the rest.
     """
     found, pressures = [], []
     for path in paths:
@@ -88,7 +87,7 @@ def of_summaries(paths: Sequence[Path]) -> Line:
 
 
 def _of_summary(path: Path) -> tuple[float, float, float, float]:
-    """Return number of atoms, pressure, transition temperature and its error."""
+    """Return the number of atoms, pressure, transition temperature and its error."""
     expected = "expected the summary.json that `nnpal momt report --output` writes of a run in production"
     try:
         summary = json.loads(path.read_text())
@@ -107,10 +106,10 @@ def _of_summary(path: Path) -> tuple[float, float, float, float]:
 
 
 def compared(temp: float, error: float) -> tuple[str, float, float]:
-    """Return a temperature from elsewhere for :func:`figure`.
+    """Return a transition temperature from another source for :func:`figure`.
 
     Raises:
-        ValueError: it is not finite and above 0, or its error is not finite and 0 or more.
+        ValueError: the temperature is not finite and above 0, or its error not finite and 0 or more.
     """
     if not (0 < temp < inf and 0 <= error < inf):
         raise ValueError(
@@ -120,17 +119,17 @@ def compared(temp: float, error: float) -> tuple[str, float, float]:
 
 
 def difference(line: Line, other: tuple[str, float, float]) -> tuple[float, float]:
-    """Return how far T_∞ lies above a temperature from elsewhere, and the standard error of that."""
+    """Return T_∞ minus a temperature from another source, and the standard error of the difference."""
     _, temp, error = other
     return float(line.infinite.value) - temp, hypot(float(line.infinite.error), error)
 
 
 def figure(line: Line, other: tuple[str, float, float] | None = None) -> Figure:
-    """Return a figure of the temperatures over 1/N with the line.
+    """Return a figure of the temperatures over 1/N and the fitted line.
 
     Arguments:
-        line: temperatures and fit.
-        other: a name, temperature and error to compare with at 1/N = 0.
+        line: temperatures and their fit.
+        other: name, temperature and error of another source, shown at 1/N = 0.
     """
     from nnpal.figures.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The variables that MOMT flattens over, and their grid."""
+"""The variables in which MOMT flattens the histogram, and their grid."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from nnpal.hooks import HookError
 
-# What may be flattened over, in the order of the grid's axes
+# Allowed variables, in the order of the grid's axes
 CHOICES = (("H",), ("O",), ("H", "O"), ("V", "H"))
 MAX_BINS = 10_000_000
-MAX_EDGE = 1e18  # beyond the energy, volume and order of any system, in any of LAMMPS's units
+MAX_EDGE = 1e18  # above the energy, volume and order of any system, in all LAMMPS units
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,16 @@ class Axis:
 
 
 def _shortest(value: float) -> str:
-    """Return a number with as many digits as it takes to have it back."""
+    """Return the shortest decimal form that restores the number exactly."""
     short = f"{value:g}"
     return short if float(short) == value else repr(float(value))
 
 
 def choose_axes(grids: dict[str, tuple[float, float, int] | None]) -> tuple[Axis, ...]:
-    """Return the axes of the grids given, in the order of `CHOICES`.
+    """Return the axes for the given grids, in the order of `CHOICES`.
 
     Raises:
-        HookError: no grid, a combination that is none of the choices, or too many bins.
+        HookError: there is no grid, the combination is not in `CHOICES`, or there are too many bins.
     """
     given = {name for name, grid in grids.items() if grid is not None}
     for names in CHOICES:
@@ -92,14 +92,14 @@ def choose_axes(grids: dict[str, tuple[float, float, int] | None]) -> tuple[Axis
 
 
 def basis(axis: Axis, s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the four cubic B-splines that are not zero at each s, as the compiled bias has them.
+    """Return the four nonzero cubic B-splines at each s, as in the compiled bias.
 
     Arguments:
-        axis: bins; one basis function at each of their n_bins + 1 edges, mirrored at the outermost.
-        s: values [n]; beyond the grid its edge counts.
+        axis: axis with one basis function at each of its n_bins + 1 edges, mirrored at the outermost.
+        s: values of the variable, [n]; values outside the grid are moved to its edge.
 
     Returns:
-        Indices of the coefficients [n, 4], values [n, 4].
+        Indices of the coefficients, [n, 4], and values of the splines, [n, 4].
     """
     u = (np.clip(s, axis.low, axis.high) - axis.low) / axis.width
     cell = np.clip(u.astype(int), 0, axis.n_bins - 1)

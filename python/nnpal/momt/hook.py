@@ -75,40 +75,40 @@ class MOMT:
         progress: int = 10_000,
         ends: tuple[float, float] | None = None,
     ) -> None:
-        """Prepare the bias; the options are described in docs/momt.md.
+        """Prepare the bias; docs/momt.md describes the options.
 
         Arguments:
-            context: LAMMPS, as the hook contract has it.
-            temp: T0, K (reduced in ``units lj``).
-            press: P0, pressure units.
-            lattice: ``fcc``, ``bcc``, ``hcp``, ``diamond`` or ``none``: crystal of the order parameter.
-            cells: how often the conventional cell repeats along each box vector, [3], or the box matrix in units of
-                that cell by rows, [9]; by default from the atoms and the box.
-            reciprocal: h k l of each reciprocal vector, multiples of the box's, [3 n_g]; instead of ``lattice``.
-            H: low, high and number of bins of the enthalpy, energy units.
-            V: low, high and number of bins of the volume.
-            O: low, high and number of bins of the order parameter.
+            context: access to LAMMPS.
+            temp: temperature T0, K (reduced in ``units lj``).
+            press: pressure P0, pressure units.
+            lattice: crystal of the order parameter: ``fcc``, ``bcc``, ``hcp``, ``diamond`` or ``none``.
+            cells: numbers of conventional cells along the box vectors, [3], or the box matrix in units of that cell by
+                rows, [9]; by default deduced from the atoms and the box.
+            reciprocal: h k l of each reciprocal vector, as multiples of the box's, [3 n_g]; instead of ``lattice``.
+            H: lower edge, upper edge and number of bins of the enthalpy, energy units.
+            V: the same for the volume, volume units.
+            O: the same for the order parameter.
             file: name of the bias file.
-            trace: name of the trace; by default ``file`` with the ending .trace.
-            every: steps between rows of the trace.
-            start: bias file whose δH to begin with.
+            trace: name of the trace file; by default ``file`` with the suffix .trace.
+            every: number of steps between rows of the trace.
+            start: bias file with the initial δH.
             phase: ``learning`` or ``production``, which samples with the bias of ``start`` unchanged.
-            stride: steps between updates of the bias.
+            stride: number of steps between updates of the bias.
             ln_f: height of the first updates, kT0.
-            ln_f_end: learning ends below it, kT0.
-            schedule: ``1/t`` or ``flat``: how ln f falls.
-            flatness: min/mean of the visits at which ``flat`` halves ln f.
-            learn: steps after which learning ends at the latest; None: no limit.
+            ln_f_end: value of ln f below which learning ends, kT0.
+            schedule: rule by which ln f decreases, ``1/t`` or ``flat``.
+            flatness: min/mean of the visits above which ``flat`` halves ln f.
+            learn: largest number of learning steps; None: no limit.
             walls: ``yes``, ``no``, or edges that have a wall, such as ``H- O+``.
             wall_strength: energy e of the walls, kT0.
-            wall_length: length l of the walls of H, kT0; above ``wall_strength``.
-            walkers: whether all partitions learn one bias.
-            progress: steps between lines in the log.
-            ends: ends of a round trip in O, or in H where O is not measured; by default 0.15 and 0.5 of the perfect
+            wall_length: length l of the walls of H, kT0; larger than ``wall_strength``.
+            walkers: whether all partitions share one bias.
+            progress: number of steps between lines in the log.
+            ends: ends of a round trip in O, or in H if O is not measured; by default 0.15 and 0.5 of the perfect
                 crystal's O.
 
         Raises:
-            HookError: an option that does not fit the others, the system or the file to start from.
+            HookError: an option is incompatible with the others, the system or the initial bias file.
         """
         require_numbers(temp=temp, press=press, learn=learn, every=every, stride=stride, progress=progress)
         if phase not in ("learning", "production"):
@@ -168,17 +168,17 @@ class MOMT:
         self.O = _NOT_MEASURED
         self.energy = 0.0
         self.virial = np.zeros(6)
-        # a tuple: filling an array of so few numbers takes longer
+        # a tuple, because filling a small array takes longer
         self.vector: tuple[float, ...] = (0.0, _NOT_MEASURED if self._order_parameter is None else 0.0, *(6 * (0.0,)))
         self._show_schedule()
 
     def _paths(self, context: Context, file: str, trace: str | None) -> None:
-        """Name the files: a part for each partition, but for the bias that walkers share."""
+        """Set the names of the files, with a suffix for each partition except for a shared bias."""
         self.file = Path(file)
         self._writes_trace = context.comm.rank == 0
         self._writes_bias = self._writes_trace and (self.walkers.n == 1 or context.partition == 0)
         for option, path in (("file", self.file), ("trace", Path(trace or file))):
-            if path.is_dir():  # "." has no name from which another could be made
+            if path.is_dir():  # "." has no name to derive the other file's from
                 raise HookError(f"option {option}: {path} is a folder; give the name of a file")
         self.trace_file = Path(trace) if trace else self.file.with_suffix(".trace")
         if self.trace_file.resolve() == self.file.resolve():
@@ -197,7 +197,7 @@ class MOMT:
             require_own("file", self.file, is_bias_file, "bias file of MOMT")
 
     def _carry(self, path: str) -> None:
-        """Start from the δH of a bias file; ln f and the histograms are reset."""
+        """Start from the δH of a bias file, with new ln f and histograms."""
         old = read_bias(path)
         require_same(
             f"bias file {path}",
@@ -209,11 +209,11 @@ class MOMT:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What LAMMPS has to tally for this hook: the virial only if the bias's own is read by anybody."""
+        """What LAMMPS must tally for this hook: the virial only if the hook's own virial is used."""
         return ("energy", "virial") if self._context.virial_used else ("energy",)
 
     def setup(self, context: Context) -> None:
-        """Check that the bias can act, and open the files."""
+        """Check that the bias can be applied, and open the files."""
         self._virial_used = context.virial_used
         if "hmc" in context.fix_styles:
             raise HookError("fix hmc rejects whole trajectories after MOMT has counted them; remove fix hmc")
@@ -242,7 +242,7 @@ class MOMT:
         self._is_begun = True
         if not self._writes_trace:
             return
-        self._require_own_files()  # once more: something may have come there since the fix was defined
+        self._require_own_files()  # again: the files may have been created since the fix was defined
         own = (self.trace_file, self.file) if self._writes_bias else (self.trace_file,)
         for path in own:
             self._writers.append(Writer(path))
@@ -259,7 +259,7 @@ class MOMT:
         self._trace = TraceWriter(self.trace_file, header, context.step if self._continues else None, self.axes)
 
     def _refuse_other_atoms(self, context: Context) -> None:
-        """Raise where a Monte Carlo fix tries to insert or delete atoms (collective)."""
+        """Raise an error if a Monte Carlo fix tries to insert or delete atoms (collective)."""
         found, expected = context.n_atoms - context.n_excluded, self._facts["n_atoms"]
         if found != expected:
             raise HookError(
@@ -285,7 +285,7 @@ class MOMT:
         return (self.H if self.names == ("H",) else self.O), 0.0
 
     def pre_reverse(self, context: Context) -> None:
-        """Bias forces and virial."""
+        """Apply the bias to forces and virial."""
         if context.is_trial:
             self._refuse_other_atoms(context)
         elif self._pending and context.step != self._pending_step:
@@ -312,7 +312,7 @@ class MOMT:
         self.vector = (self.H, self.O, self.energy, a, slope, *self._shown)
 
     def end_of_step(self, context: Context) -> None:
-        """Write the trace, learn, and say how far learning is."""
+        """Write the trace, schedule updates, and log progress."""
         step = context.step
         self._warn(context, self._step_size.visit(step, self._point(), context.dt))
         if self._trace is not None and step % self.every == 0:
@@ -333,9 +333,9 @@ class MOMT:
             context.log(f"momt: WARNING: {complaint}")
 
     def _update(self, context: Context) -> None:
-        """Learn from the points of the step before.
+        """Update the bias with the points of the previous step.
 
-        Only now, so that the forces of a step are the same when it is evaluated again at the start of the next run.
+        Updating is delayed so that the last step of a run has the same forces when the next run evaluates it again.
         """
         points, self._pending = self._pending, []
         bins = [self.bias.bin(*point) for point in points]
@@ -357,7 +357,7 @@ class MOMT:
         self.vector = (*self.vector[:5], *self._shown)
 
     def _report(self, context: Context) -> None:
-        """Log where learning stands, and write the bias file."""
+        """Log the progress of learning, and write the bias file."""
         schedule = self.schedule
         visited = np.argwhere((schedule.visits + schedule.production_visits).reshape(schedule.shape) > 0)
         area = ""
@@ -403,7 +403,7 @@ class MOMT:
         )
 
     def post_run(self, context: Context) -> None:
-        """Warn of what was amiss in the run and report how far learning is."""
+        """Log warnings and progress, and write the bias file."""
         if not context.minimizing:
             self._warn(context, self._step_size.complaints(context.dt))
             self._report(context)
@@ -418,7 +418,7 @@ class MOMT:
                 writer.release()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a restart needs for the same walk to the last bit."""
+        """Return everything that a restart needs for a bitwise identical trajectory."""
         if self._trace is not None:
             self._trace.flush()
         return {
@@ -432,13 +432,13 @@ class MOMT:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a restart.
+        """Restore the state from a restart file.
 
         Arguments:
             state: what ``state_dict`` returned.
 
         Raises:
-            HookError: it is of another grid, lattice, temperature or pressure.
+            HookError: the state has another grid, lattice, temperature or pressure.
         """
         require_same(
             "the restart file",
@@ -452,13 +452,13 @@ class MOMT:
         self._pending = [(s0, s1) for s0, s1 in state["pending"]]
         self._pending_step = state["pending_step"]
         self._continues = True
-        # Within the grid nothing depends on them, so that rows before and after belong together
+        # Only reported: within the grid nothing depends on walls, so earlier rows remain valid
         self._walls_differ = [tuple(wall) for wall in state.get("walls", [])] != [astuple(wall) for wall in self.walls]
         self._show_schedule()
 
 
 def _in_place() -> Any:
-    """Return MPI.IN_PLACE; mpi4py starts MPI when imported, so only where there are ranks to sum over."""
+    """Return MPI.IN_PLACE; importing mpi4py starts MPI, so call this only with several ranks."""
     from mpi4py import MPI
 
     return MPI.IN_PLACE

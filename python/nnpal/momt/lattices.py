@@ -1,4 +1,4 @@
-"""Shortest reciprocal vectors of crystals, as integer multiples of a box's reciprocal vectors."""
+"""Shortest reciprocal vectors of crystals, as integer multiples of the box's reciprocal vectors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LATTICES = {
     "fcc": Lattice(_FCC, _111),
     "bcc": Lattice(((0.0, 0.0, 0.0), (0.5, 0.5, 0.5)), _110),
     "diamond": Lattice((*_FCC, *((x + 0.25, y + 0.25, z + 0.25) for x, y, z in _FCC)), _111),
-    # The orthogonal cell of four atoms of LAMMPS's `lattice hcp`: a, √3 a, √(8/3) a; {10-10} there
+    # The four-atom orthogonal cell of LAMMPS's `lattice hcp`, a, √3 a, √(8/3) a; the vectors are {10-10}
     "hcp": Lattice(
         ((0.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.5, 5 / 6, 0.5), (0.0, 1 / 3, 0.5)),
         ((0, 2, 0), (0, -2, 0), (1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)),
@@ -49,13 +49,13 @@ LATTICES = {
     ),
 }
 
-# A cell fits if no edge differs by more from the lattice's own shape: a crystal under strain, not another crystal
+# Largest relative difference of an edge from the lattice's shape: a strained crystal, but not another crystal
 _SHAPE_TOLERANCE = 0.2
-# ... and no two of its edges are farther from the right angle: cosine
+# Largest cosine of the angle between two edges
 _ANGLE_TOLERANCE = 0.25
-# Share of the atoms by which sites may outnumber atoms (vacancies) or be outnumbered (interstitials)
+# Largest relative excess of sites (vacancies) or atoms (interstitials)
 _SITES_TOLERANCE = 0.2
-# Beyond this multiple of a box's reciprocal vectors no box that LAMMPS could hold has a crystal's reflections
+# Larger multiples of the box's reciprocal vectors are no reflections of a crystal in any box that LAMMPS could hold
 _MAX_INDEX = 100_000
 
 
@@ -63,10 +63,10 @@ def cell_matrix(cells: Sequence[float]) -> NDArray[np.float64]:
     """Return the box vectors in units of the conventional cell's, as rows, [3, 3].
 
     Arguments:
-        cells: how often the cell repeats along each box vector, or the nine elements of the matrix by rows.
+        cells: numbers of cells along the box vectors, [3], or the elements of the matrix by rows, [9].
 
     Raises:
-        HookError: another number of cells, or such as span no box.
+        HookError: there are not 3 or 9 numbers, or they span no box.
     """
     if len(cells) not in (3, 9):
         raise HookError(f"option cells: expected 3 or 9 numbers, found {len(cells)}")
@@ -87,16 +87,16 @@ def cell_matrix(cells: Sequence[float]) -> NDArray[np.float64]:
 def require_fitting_cells(
     lattice: str, cells: Sequence[float], n_group: int, n_atoms: int, box: NDArray[np.float64]
 ) -> None:
-    """Compare the cells that the user gave with the box: the shape of one cell, and the number of sites.
+    """Check the user's cells against the box: the shape of one cell, and the number of sites.
 
     Arguments:
-        lattice: a name in `LATTICES`.
-        cells: 3 or 9 numbers, as of `cell_matrix`.
-        n_group, n_atoms: atoms of the crystal's group, and in all.
+        lattice: name in `LATTICES`.
+        cells: 3 or 9 numbers, see `cell_matrix`.
+        n_group, n_atoms: numbers of atoms in the crystal's group and of all atoms.
         box: box vectors as rows, [3, 3].
 
     Raises:
-        HookError: the cell would have another shape than the lattice's, or sites that are far more or fewer than atoms.
+        HookError: the shape of the cell differs from the lattice's, or the number of sites from that of atoms.
     """
     matrix, lattice_cell = cell_matrix(cells), LATTICES[lattice]
     said = f"lattice {lattice} with cells {' '.join(f'{c:g}' for c in cells)}"
@@ -122,16 +122,16 @@ def require_fitting_cells(
 
 
 def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, int, int]]:
-    """Return a lattice's shortest reciprocal vectors as multiples of the box's.
+    """Return a lattice's shortest reciprocal vectors as multiples of the box's reciprocal vectors.
 
-    With the box vectors M times those of the conventional cell, the vector (h k l) of the cell is M (h k l) of the box.
+    If the box vectors are M times those of the conventional cell, (h k l) of the cell is M (h k l) of the box.
 
     Arguments:
-        lattice: a name in `LATTICES`.
-        cells: how often the cell repeats along each box vector, or the nine elements of M by rows.
+        lattice: name in `LATTICES`.
+        cells: numbers of cells along the box vectors, [3], or the elements of M by rows, [9].
 
     Raises:
-        HookError: another number of cells, or vectors that are no vectors of the box.
+        HookError: there are not 3 or 9 numbers, or a vector is not a reciprocal vector of the box.
     """
     vectors = np.array(LATTICES[lattice].vectors) @ cell_matrix(cells).T
     rounded = np.rint(vectors)
@@ -146,21 +146,21 @@ def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, 
 
 
 def deduce_cells(lattice: str, n_atoms: int, box: NDArray[np.float64]) -> tuple[int, int, int]:
-    """Return how often the conventional cell repeats along each box vector.
+    """Return the number of conventional cells along each box vector.
 
     Arguments:
-        lattice: a name in `LATTICES`.
-        n_atoms: atoms of the crystal.
+        lattice: name in `LATTICES`.
+        n_atoms: number of atoms of the crystal.
         box: box vectors as rows, [3, 3].
 
     Raises:
-        HookError: no whole numbers of cells hold so many atoms in a box of this shape.
+        HookError: no integer numbers of cells match the number of atoms and the shape of the box.
     """
     cell = LATTICES[lattice]
     per_cell = len(cell.basis)
     lengths = np.linalg.norm(box, axis=1)
     edges = np.array(cell.edges)
-    # Edge of the first cell vector if the atoms fill the box
+    # Length of the first cell vector if the atoms fill the box
     a = (abs(np.linalg.det(box)) * per_cell / (n_atoms * edges.prod())) ** (1 / 3)
     ratio = lengths / (a * edges)
     counts = np.maximum(1, np.rint(ratio)).astype(int)
@@ -175,10 +175,10 @@ def deduce_cells(lattice: str, n_atoms: int, box: NDArray[np.float64]) -> tuple[
 
 
 def triples(values: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Return user-given reciprocal vectors h k l h k l ...
+    """Return the user's reciprocal vectors, given as h k l h k l ...
 
     Raises:
-        HookError: not triples, the vector 0 0 0, or an index beyond reason.
+        HookError: the numbers are not triples, a vector is 0 0 0, or an index is too large.
     """
     if len(values) == 0 or len(values) % 3:
         raise HookError(f"option reciprocal: expected triples h k l, found {len(values)} numbers")

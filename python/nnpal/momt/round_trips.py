@@ -1,14 +1,14 @@
-"""Count journeys between two ends of a variable, such as liquid and solid."""
+"""Count round trips between two ends of a variable, such as liquid and solid."""
 
 from __future__ import annotations
 
 
 class RoundTrips:
-    """Crossings between low and high ends; two of them are a round trip.
+    """Counter of crossings between a low and a high end; two crossings are a round trip.
 
     Attributes:
-        low, high: the ends: at or below `low`, at or above `high`.
-        crossings: arrivals at the other end so far.
+        low, high: bounds of the ends: values at or below `low`, and at or above `high`.
+        crossings: number of arrivals at the other end so far.
     """
 
     def __init__(self, low: float, high: float) -> None:

@@ -1,9 +1,9 @@
-"""Wang-Landau learning: when ln f falls, and when learning ends.
+"""Wang-Landau learning: when ln f decreases, and when learning ends.
 
 F. Wang and D. P. Landau, Phys. Rev. Lett. 86, 2050 (2001), doi:10.1103/PhysRevLett.86.2050: ln f is halved when the
 histogram is flat. R. E. Belardinelli and V. D. Pereyra, J. Chem. Phys. 127, 184105 (2007), doi:10.1063/1.2803061: it is
-halved when every bin was visited again, and once it has met 1/t it falls as that, t in updates for each visited bin;
-the error then keeps decreasing, while halving alone leaves a fixed one. In nnpal ln f does not decrease before the
+halved when every bin was visited again, and once it reaches 1/t it follows 1/t, with t in updates per visited bin;
+the error then keeps decreasing, while halving alone leaves a fixed error. In nnpal ln f does not decrease before the
 first round trip, and bins at the boundary of the accessible region, which are visited too rarely, are ignored.
 """
 
@@ -17,27 +17,27 @@ from numpy.typing import NDArray
 
 from nnpal.hooks import HookError
 
-# Share of the bins within the rim that must have been visited again before ln f falls by the rule 1/t. All of them, as
-# in the original, would mean waiting for the rarest.
+# Fraction of the bins within the rim that must be visited again before the rule 1/t halves ln f. With all of them, as
+# in the original, it would wait for the rarest.
 REVISITED = 0.9
 
 _ARRAYS = ("visits", "flatness_visits", "production_visits")
 MAX_LN_F = 100.0
-"""kT; one visit alone would then throw the walk across any grid."""
+"""Largest ln f, kT; a single visit would then drive the walker across any grid."""
 
 _NUMBERS = ("ln_f", "n_updates", "flatness", "falls_as_1_over_t", "production")
 
 
 class Schedule:
-    """ln f, in kT, and the visits that decide on it.
+    """ln f and the visits that determine it.
 
     Attributes:
         ln_f: height of an update, kT.
         visits: updates in each bin since learning began, flat [n_bins].
-        flatness_visits: the same since ln f last fell.
+        flatness_visits: the same since ln f was last halved.
         production_visits: the same since learning ended.
-        production: learning has ended.
-        flatness: as measured when it was last looked at.
+        production: whether learning has ended.
+        flatness: last measured flatness.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class Schedule:
         flatness: float,
         max_updates: int | None = None,
     ) -> None:
-        """Begin to learn on a grid.
+        """Start learning on a grid.
 
         Arguments:
-            shape: bins along each axis.
-            ln_f, ln_f_end: first value, and the one below which learning ends, kT.
-            rule: 1/t or flat.
-            flatness: min/mean at which `flat` halves ln f.
-            max_updates: learning ends after so many at the latest.
+            shape: number of bins along each axis.
+            ln_f, ln_f_end: first value of ln f, and the value below which learning ends, kT.
+            rule: rule for ln f, ``1/t`` or ``flat``.
+            flatness: min/mean of the visits above which `flat` halves ln f.
+            max_updates: largest number of updates; None: no limit.
 
         Raises:
-            HookError: a value out of range.
+            HookError: a value is out of range.
         """
         if not 0 < ln_f_end <= ln_f <= MAX_LN_F:
             raise HookError(
@@ -88,12 +88,12 @@ class Schedule:
         self.n_visited = 0
 
     def update(self, bins: list[int], explored: bool) -> bool:
-        """Count the bins of one update, and say whether ln f fell by a step.
+        """Count the bins of one update, and return whether ln f was halved or learning ended.
 
         Arguments:
-            bins: where each walker is, -1 outside the grid.
-            explored: the walk has been from one end to the other and back. Before that, ln f stays: the first few bins
-                are visited again and again long before the rest is known.
+            bins: bin of each walker, -1 outside the grid.
+            explored: whether there was a round trip. Before the first one ln f stays constant, because the first few
+                bins are visited many times before the others.
         """
         inside = [b for b in bins if b >= 0]
         if self.production:
@@ -117,7 +117,7 @@ class Schedule:
         self.production = True
 
     def measure_flatness(self) -> float:
-        """Return min/mean of the visits since ln f last fell, over the visited bins within the rim."""
+        """Return min/mean of the visits since ln f was last halved, over the visited bins within the rim."""
         seen = self._since_last_fall()
         mean = seen.mean() if len(seen) else 0.0
         return float(seen.min() / mean) if mean > 0 else 0.0
@@ -127,7 +127,7 @@ class Schedule:
         return float((seen > 0).mean()) if len(seen) else 0.0
 
     def _since_last_fall(self) -> NDArray[np.int64]:
-        """Return the visits since ln f last fell of the visited bins within the rim, or of all if the rim is all."""
+        """Return visits since ln f was last halved, of visited bins within the rim, or of all if none is within it."""
         visited = self.visits.reshape(self.shape) > 0
         inner = within_rim(visited)
         return self.flatness_visits.reshape(self.shape)[inner if inner.any() else visited]
@@ -136,7 +136,8 @@ class Schedule:
         if self.falls_as_1_over_t:
             self.ln_f = min(self.ln_f, self.n_visited / self.n_updates)
             return False
-        # A pass over all bins costs as much as many updates: look as often as there are visited bins
+        # A pass over all bins costs as much as many updates, so check once per as many updates as there are visited
+        # bins
         if self.n_updates % max(100, self.n_visited):
             return False
         self.flatness = self.measure_flatness()
@@ -165,7 +166,7 @@ class Schedule:
 
 
 def within_rim(visited: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which visited bins have only visited neighbors; beyond the grid's edge counts as visited."""
+    """Return which visited bins have only visited neighbors; the outside of the grid counts as visited."""
     inner = visited.copy()
     for axis in range(visited.ndim):
         padded = np.pad(visited, [(1, 1) if d == axis else (0, 0) for d in range(visited.ndim)], constant_values=True)

@@ -1,4 +1,4 @@
-"""What the options of `nnpal.momt:MOMT` mean for the system at hand."""
+"""Settings of a run, from the options of `nnpal.momt:MOMT` and the system."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from nnpal.momt.grid import Axis
 from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, require_fitting_cells, triples
 from nnpal.runtime.spelling import did_you_mean
 
-# Energy e of the walls, and the length l of one along H, in kT0. The slope far beyond an edge of H is then 1/2: forces
-# are halved or grow by half, and the walk goes some 3 kT0 beyond the edge, whatever the bins are
+# Energy e of the walls, and length l of those along H, in kT0. The slope far beyond an edge of H is then 1/2: forces
+# are multiplied by 0.5 or 1.5, and the walk goes some 3 kT0 beyond the edge, independent of the bins
 WALL_STRENGTH, WALL_LENGTH = 2.0, 4.0
-# Length of a wall along O or V, whose scale is the user's grid, as a share of the grid
+# Length of a wall along O or V, as a fraction of the user's grid
 WALL_SHARE = 0.02
-# Ends of a round trip, as shares of the perfect crystal's O: Ni(32) at 2000 K has 0.05 in the liquid, 0.6 to 0.8 in fcc
+# Ends of a round trip as fractions of the perfect crystal's O; Ni(32) at 2000 K: 0.05 in the liquid, 0.6 to 0.8 in fcc
 LIQUID_SHARE, SOLID_SHARE = 0.15, 0.5
-# ... and of the grid of H where O is not measured
+# Ends of a round trip as fractions of the grid of H, if O is not measured
 H_SHARES = (0.2, 0.8)
-MAX_STEPS = 2**63 - 1  # LAMMPS's largest step
-# Beyond what any simulation has, in any of LAMMPS's units: such a number is a slip, and would lead to NaN steps later
+MAX_STEPS = 2**63 - 1  # largest step number of LAMMPS
+# Above any sensible value, in all LAMMPS units: a larger number is a mistake, and would lead to NaN steps later
 MAX_TEMP, MAX_PRESS, MAX_WALL = 1e8, 1e18, 1e6
 
 
 @dataclass(frozen=True)
 class Order:
-    """The order parameter asked for.
+    """The requested order parameter.
 
     Attributes:
-        lattice: name, reciprocal or none.
-        vectors: multiples of the box's reciprocal vectors, [n_g][3]; empty if O is not measured.
+        lattice: name of the lattice, ``reciprocal`` or ``none``.
+        vectors: vectors as multiples of the box's reciprocal vectors, [n_g][3]; empty if O is not measured.
         perfect: O of the perfect crystal.
     """
 
@@ -44,15 +44,15 @@ class Order:
 
 
 def require_numbers(*, temp: float, press: float, learn: int | None, **steps: int) -> None:
-    """Refuse what no run can have: NaN, infinite, negative or absurdly large numbers.
+    """Reject invalid numbers: NaN, infinite, negative or absurdly large ones.
 
     Arguments:
         temp, press: T0 and P0.
-        learn: steps of learning, None without a limit.
-        steps: further numbers of steps by the names of their options.
+        learn: number of learning steps; None: no limit.
+        steps: further numbers of steps, by name of the option.
 
     Raises:
-        HookError: one of them.
+        HookError: a number is invalid.
     """
     if not 0 < temp <= MAX_TEMP:
         raise HookError(f"option temp: expected a finite temperature above 0, {MAX_TEMP:g} at most, found {temp:g}")
@@ -68,10 +68,10 @@ def require_numbers(*, temp: float, press: float, learn: int | None, **steps: in
 
 
 def choose_order(context: Context, lattice: str, cells: list[float] | None, reciprocal: list[int] | None) -> Order:
-    """Return the order parameter of the options lattice, cells and reciprocal.
+    """Return the order parameter for the options lattice, cells and reciprocal.
 
     Raises:
-        HookError: an unknown lattice, one that does not fit the box, or options that exclude each other.
+        HookError: the lattice is unknown or does not fit the box, or options exclude each other.
     """
     n = context.n_group
     if n == 0:
@@ -101,10 +101,10 @@ def choose_order(context: Context, lattice: str, cells: list[float] | None, reci
 
 
 def choose_ends(axes: tuple[Axis, ...], order: Order, ends: tuple[float, float] | None) -> tuple[str, float, float]:
-    """Return the variable whose round trips are counted, and its two ends.
+    """Return the variable in which round trips are counted, and its two ends.
 
     Raises:
-        HookError: ends in the wrong order.
+        HookError: the ends are in the wrong order.
     """
     variable = "O" if order.vectors else "H"
     if ends is not None:
@@ -125,17 +125,17 @@ def choose_walls(
     strength: float = WALL_STRENGTH,
     length: float = WALL_LENGTH,
 ) -> tuple[Walls, ...]:
-    """Return the walls at the edges of each axis; none depends on the number of bins.
+    """Return the walls at the edges of each axis; they do not depend on the number of bins.
 
     Arguments:
-        axes: the grid.
-        words: yes (all edges), no, or edges such as H- H+ O+.
-        kT: energy units.
+        axes: axes of the grid.
+        words: ``yes`` (all edges), ``no``, or edges such as ``H- H+ O+``.
+        kT: Boltzmann's constant times T0, energy units.
         strength: energy e of the walls, kT.
-        length: l of a wall along H, kT; along O and V it is `WALL_SHARE` of the grid.
+        length: length l of a wall along H, kT; along O and V it is `WALL_SHARE` of the grid.
 
     Raises:
-        HookError: no such edge, a number that is not above 0, or a wall of H that would reverse the forces.
+        HookError: an edge does not exist, a number is not above 0, or a wall of H would reverse the forces.
     """
     edges = [axis.name + sign for axis in axes for sign in "-+"]
     chosen = {"yes": edges, "no": []}.get(words[0], list(words)) if len(words) == 1 else list(words)
@@ -147,7 +147,7 @@ def choose_walls(
             raise HookError(
                 f"option {name}: expected a finite number above 0, {MAX_WALL:g} at most (kT), found {value:g}"
             )
-    # Forces are multiplied by 1 + a, and at the lower edge the wall takes a to -strength/length
+    # Forces are multiplied by 1 + a, and far below the lower edge the wall makes a = -strength/length
     if strength >= length and any(word[0] == "H" for word in chosen):
         raise HookError(
             f"options wall_strength {strength:g} and wall_length {length:g}: the wall at the lower edge of H would "
@@ -166,10 +166,10 @@ def choose_walls(
 
 
 def require_same(what: str, found: dict[str, str], wanted: dict[str, str], cure: str) -> None:
-    """Compare what a bias was learned with to what this run asks for.
+    """Check that the settings with which a bias was learned are those of this run.
 
     Raises:
-        HookError: they differ; both are named.
+        HookError: they differ; the message names both.
     """
     for name, value in wanted.items():
         if found.get(name) != value:
@@ -183,7 +183,7 @@ def identity(
     temp: float,
     press: float,
 ) -> dict[str, str]:
-    """Return what must agree before a δH can be carried from one run to another."""
+    """Return the facts that must agree before δH can be carried from one run to another."""
     return {
         "units": units,
         "temp": f"{temp:.17g}",

@@ -1,10 +1,10 @@
-"""Whether a time step is short enough for the walls and the bins: how far the variables move in one.
+"""Check that a time step is short enough for the walls and the bins, from the moves of the variables per step.
 
-A wall of curvature c = e/l² on a variable s adds to the vibrations one along the gradient of s, ω² = c Σ |∂s/∂r|²/m.
-Velocities of temperature T0 move s in a step by σ² = dt² kT0 Σ |∂s/∂r|²/m (mean square). So (ω dt)² = c σ²/kT0, which
-asks for nothing but σ. Verlet's rule widens a vibration's mean square by 1/(1 - (ω dt)²/4): with 10 steps a period,
-by 11 %. The same of a bin: the bump of one update has a curvature of up to 2 ln f kT0/width², and forces follow the
-bias only where σ is less than a bin.
+A wall of curvature c = e/l² on a variable s adds a vibration along the gradient of s, with ω² = c Σ |∂s/∂r|²/m.
+Velocities at temperature T0 move s by σ² = dt² kT0 Σ |∂s/∂r|²/m per step (mean square). So (ω dt)² = c σ²/kT0, which
+requires only σ. The Verlet algorithm increases a vibration's mean square by 1/(1 - (ω dt)²/4): by 11 % with 10 steps
+per period. For a bin, the bump of one update has a curvature of up to 2 ln f kT0/width², and forces follow the bias
+only if σ is smaller than a bin.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 from nnpal.momt.bias_file import Walls
 from nnpal.momt.grid import Axis
 
-# Steps that a vibration against a wall should take
+# Smallest number of steps per period of a vibration against a wall
 MIN_STEPS = 10.0
-# Moves that an estimate needs, and after which the next one begins
+# Number of moves after which a new estimate begins, and smallest number for an estimate
 WINDOW, LEAST = 1000, 100
-# Median of |x| of a normal x with σ = 1: no estimate hangs on the jumps of Monte Carlo moves and of runs' beginnings
+# Median of |x| for normal x with σ = 1; it is insensitive to jumps by Monte Carlo moves and at the start of runs
 _MEDIAN = 0.6745
 
 
 class StepSize:
-    """Moves of the grid's variables from step to step, and what is wrong with them; each axis complains once."""
+    """Moves of the grid's variables per step, and complaints about them, at most once per axis and kind."""
 
     def __init__(self, axes: tuple[Axis, ...], walls: tuple[Walls, ...], kT: float) -> None:
         self._axes, self._walls, self._kT = axes, walls, kT
@@ -36,7 +36,7 @@ class StepSize:
         self._said: set[str] = set()
 
     def visit(self, step: int, point: tuple[float, float], dt: float) -> list[str]:
-        """Take the variables at a step; return complaints when a window is full."""
+        """Record the variables at a step, and return complaints when a window is full."""
         if step == self._last_step + 1:
             for d in range(len(self._axes)):
                 self._moves[self._n, d] = point[d] - self._last[d]
@@ -45,7 +45,7 @@ class StepSize:
         return self.complaints(dt) if self._n == WINDOW else []
 
     def complaints(self, dt: float) -> list[str]:
-        """Return complaints about the moves since the last estimate, if there are enough; begin the next window."""
+        """Return complaints about the moves since the last estimate, if there are enough, and start the next window."""
         if self._n < LEAST:
             return []
         sigmas = np.median(np.abs(self._moves[: self._n]), axis=0) / _MEDIAN

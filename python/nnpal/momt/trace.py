@@ -1,4 +1,4 @@
-"""The trace: H, V, O and δH along a MOMT run, as text in the manner of PLUMED's COLVAR files."""
+"""The trace: H, V, O and δH along a MOMT run, as text in the style of PLUMED's COLVAR files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnpal.runtime.files import write_whole
 from nnpal.runtime.rows_file import RowsFile
 
 FIELDS = ("step", "H", "V", "O", "dH", "bin", "phase", "lnf")
-"""What a reader needs."""
+"""Columns that readers require."""
 _HEADER = "#! FIELDS "
 _TIME = "time"
 _SET = "#! SET "
@@ -28,17 +28,17 @@ class Trace:
     """Columns of a trace, [n_rows] each, in the units of the run.
 
     Attributes:
-        step: LAMMPS's step of each row.
+        step: LAMMPS step of each row.
         H, V, O, dH: enthalpy U + P0 V, volume, order parameter (NaN if not measured), bias δH with its walls.
         bin: flat index of the grid's bin, -1 outside.
-        phase: 0 learning, 1 production.
+        phase: 0 in learning, 1 in production.
         lnf: ln f, in kT.
-        units: LAMMPS's unit style.
+        units: LAMMPS unit style.
         temp, press: T0 and P0.
         boltz, nktv2p: LAMMPS's constants.
-        n_atoms: in all.
-        axes: the grid; empty in traces of early versions, which do not say it.
-        time: of each row; None in traces that an earlier version wrote, or began.
+        n_atoms: number of atoms.
+        axes: axes of the grid; empty in traces of early versions, which do not contain it.
+        time: time of each row; None in traces written or started by an earlier version.
     """
 
     step: NDArray[np.int64]
@@ -63,7 +63,7 @@ class Trace:
 
 
 def is_trace_file(path: Path) -> bool:
-    """Return whether a file begins as a trace of MOMT does."""
+    """Return whether a file starts like a trace of MOMT."""
     with open(path, "rb") as file:
         first = file.readline(1000).decode(errors="replace").rstrip()
     fields = " ".join(FIELDS)
@@ -74,13 +74,13 @@ def read_trace(path: str | Path) -> Trace:
     """Read a trace file.
 
     Arguments:
-        path: of the file.
+        path: path of the file.
 
     Returns:
         Columns and constants of the run, in its units.
 
     Raises:
-        HookError: there is no such file, or its header or a row is not a trace's.
+        HookError: the file does not exist, or its header or a row is not that of a trace.
 
     Example:
         >>> from nnpal import read_trace
@@ -124,12 +124,12 @@ def read_trace(path: str | Path) -> Trace:
 
 
 def _times(column: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return the column where each row has a time; those of earlier versions have none."""
+    """Return the column if each row has a time; rows of earlier versions have none."""
     return None if np.isnan(column).any() else column
 
 
 def _axes(path: Path, text: str) -> tuple[Axis, ...]:
-    """Return the axes of `H,LOW,HIGH,BINS,O,LOW,HIGH,BINS`, or with spaces, as earlier versions wrote it."""
+    """Return the axes of `H,LOW,HIGH,BINS,O,LOW,HIGH,BINS`, or of the form with spaces that earlier versions wrote."""
     words = text.replace(",", " ").split()
     parts = [words[i : i + 4] for i in range(0, len(words), 4)]
     try:
@@ -149,7 +149,7 @@ def _row(path: Path, number: int, line: str, n_fields: int) -> list[float]:
 
 
 class TraceWriter:
-    """Append rows to a trace file, after dropping what an earlier run wrote beyond the step it continues from."""
+    """Writer that appends rows to a trace file, dropping those of an earlier run beyond the step it continues from."""
 
     def __init__(
         self,
@@ -162,16 +162,16 @@ class TraceWriter:
 
         Arguments:
             path: file to write.
-            constants: the header's SET lines.
+            constants: constants for the SET lines of the header.
             continued_from: step of the restart from which this run continues; None starts a new file.
-            axes: the grid.
+            axes: axes of the grid.
         """
         kept = [] if continued_from is None or not path.is_file() else _rows_until(path, continued_from)
         lines = [_HEADER + " ".join((_TIME, *FIELDS)) + "\n"]
         for name, value in constants.items():
             lines.append(f"{_SET}{name} {value:.17g}\n" if isinstance(value, float) else f"{_SET}{name} {value}\n")
         if axes:
-            words = " ".join(map(str, axes)).split()  # one word: PLUMED passes over a SET of several
+            words = " ".join(map(str, axes)).split()  # one word, because PLUMED ignores a SET of several
             lines.append(f"{_SET}{_GRID} {','.join(words)}\n")
         write_whole(path, "".join([*lines, *kept]).encode())
         self._file = RowsFile(path)
@@ -188,7 +188,7 @@ class TraceWriter:
         phase: int,
         ln_f: float,
     ) -> None:
-        """Append a row; time in the units of the run, the rest as in :class:`Trace`."""
+        """Append a row; time is in the units of the run, the other values as in :class:`Trace`."""
         self._file.add(f"{time:.15g} {step} {H:.17g} {V:.17g} {O:.17g} {dH:.17g} {bin_} {phase} {ln_f:.17g}\n")
 
     def flush(self) -> None:
@@ -199,9 +199,9 @@ class TraceWriter:
 
 
 def _rows_until(path: Path, step: int) -> list[str]:
-    """Return the whole rows up to a step; a last line cut off in writing is dropped.
+    """Return the complete rows up to a step; an incomplete last line is dropped.
 
-    Rows of earlier versions have no time, which is then nan.
+    Rows of earlier versions have no time, which becomes nan.
     """
     rows = []
     place, before = 0, "nan "

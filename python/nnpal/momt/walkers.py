@@ -1,4 +1,4 @@
-"""Several walkers, one bias: LAMMPS partitions that tell each other where they are at every update."""
+"""Several walkers with one bias: LAMMPS partitions that exchange their points at every update."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnpal.hooks import Context, HookError
 class Walkers:
     """The points of all partitions, in the order of the partitions, on every rank.
 
-    Every rank then applies the same updates in the same order, so the bias is the same everywhere to the last bit.
+    Every rank then applies the same updates in the same order, so the bias is bitwise the same on all.
     """
 
     def __init__(self, context: Context, shared: bool) -> None:
@@ -29,6 +29,6 @@ class Walkers:
             return [(s0, s1)]
         self._mine[:] = context.partition, s0, s1
         context.universe_comm.Allgather(self._mine, self._all)
-        # All ranks of a partition say the same; take the first of each
+        # All ranks of a partition have the same point; use the first of each
         _, first = np.unique(self._all[:, 0], return_index=True)
         return [(float(self._all[i, 1]), float(self._all[i, 2])) for i in first]

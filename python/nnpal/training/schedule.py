@@ -17,7 +17,7 @@ def updates_per_epoch(settings: TrainingSettings, n_train: int) -> int:
 
 
 def total_updates(settings: TrainingSettings, n_train: int) -> int:
-    """Return the number of updates for ``n_train`` configurations; early stop and plateaus may end a training sooner."""
+    """Return the number of updates for ``n_train`` configurations; early stop and plateaus may end it sooner."""
     per_epoch = updates_per_epoch(settings, n_train)
     if settings.updates is not None:
         return settings.updates

@@ -162,7 +162,7 @@ def source_hash(start: str | None) -> str | None:
 
     Raises:
         SourceGoneError: the source does not exist.
-        """
+    """
     if start in (None, PREVIOUS, RANDOM) or start.startswith(TORCHANI):
         return None
     path = Path(start)

@@ -1,4 +1,4 @@
-"""Averages, enthalpy and heat capacity at any temperature that the samples reach."""
+"""Averages, enthalpy and heat capacity at any temperature that the samples cover."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from nnpal.momt.reweighting.weights import effective_size, log_weights, require_
 def average(
     samples: Samples, values: NDArray[np.float64], temp: float, press: float | None = None, n_blocks: int = N_BLOCKS
 ) -> Estimate:
-    """Return ⟨A⟩ at T and P with its standard error.
+    """Return the average ⟨A⟩ at T and P with its standard error.
 
     Arguments:
-        samples: rows.
+        samples: production rows of a run.
         values: A of each row, [n] or [n, ...].
         temp, press: T and P (P0 by default).
-        n_blocks: blocks of the jackknife.
+        n_blocks: number of blocks of the jackknife.
 
-    Raises:
-        ValueError: T is not covered, or `values` has another length or values that are not finite.
+        Raises:
+            ValueError: T is not covered, or `values` has another length or is not finite.
     """
     values = np.asarray(values, dtype=float)
     if len(values) != len(samples):
@@ -45,13 +45,13 @@ def average(
 
 @dataclass(frozen=True)
 class Thermodynamics:
-    """At one temperature, energies in the units of the run.
+    """Enthalpy, volume and heat capacity at one temperature, in the units of the run.
 
     Attributes:
-        temp: T.
-        enthalpy: ⟨U + P V⟩, without the kinetic energy.
+        temp: temperature T.
+        enthalpy: ⟨U + P V⟩, without kinetic energy.
         volume: ⟨V⟩.
-        heat_capacity: C_P = (⟨(U + P V)²⟩ - ⟨U + P V⟩²)/kT² + 3 N k/2, the whole system's.
+        heat_capacity: C_P = (⟨(U + P V)²⟩ - ⟨U + P V⟩²)/kT² + 3 N k/2 of the whole system.
         n_effective: Kish's effective number of rows.
     """
 
@@ -72,9 +72,9 @@ def thermodynamics(
 
     Arguments:
         samples: production rows of a run.
-        temp: T, K (reduced in ``units lj``).
-        press: P, in the pressure unit of the run; P0 by default.
-        n_blocks: blocks of the jackknife.
+        temp: temperature T, K (reduced in ``units lj``).
+        press: pressure P, in the unit of the run; P0 by default.
+        n_blocks: number of blocks of the jackknife.
 
     Raises:
         ValueError: T is not covered.
@@ -100,11 +100,11 @@ def thermodynamics(
 def means_at(
     samples: Samples, temp: float, press: float | None = None
 ) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
-    """Return a function of rows, [m], that gives enthalpy, volume and heat capacity, [3]; T is not checked."""
+    """Return a function of row indices, [m], for enthalpy, volume and heat capacity, [3]; coverage is not checked."""
     weights = np.exp(log_weights(samples, temp, press))
     kT = samples.boltz * temp
     h = samples.reduced(temp, press) * kT
-    shift = float(weights @ h)  # against cancellation in the variance
+    shift = float(weights @ h)  # avoids cancellation in the variance
     kinetic = 1.5 * samples.n_atoms * samples.boltz
 
     def means(rows: NDArray[np.int64]) -> NDArray[np.float64]:

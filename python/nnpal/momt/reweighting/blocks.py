@@ -1,4 +1,4 @@
-"""Errors of correlated samples: the jackknife over blocks of time."""
+"""Standard errors of correlated samples, by the jackknife over blocks of time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ N_BLOCKS = 20
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its standard error, numbers or arrays of one shape."""
+    """A value and its standard error, numbers or arrays of the same shape."""
 
     value: NDArray[np.float64]
     error: NDArray[np.float64]
@@ -23,14 +23,14 @@ class Estimate:
 
 
 def time_blocks(walker: NDArray[np.int64], n_blocks: int = N_BLOCKS) -> list[NDArray[np.int64]]:
-    """Return the rows of each block: consecutive rows of one walker, about equally many in each.
+    """Return the rows of each block: consecutive rows of one walker, with about the same number in each.
 
     Arguments:
         walker: number of the walker of each row, [n].
-        n_blocks: of all walkers together; each walker has at least one.
+        n_blocks: number of blocks of all walkers together; each walker has at least one.
 
     Raises:
-        ValueError: fewer than two blocks, or fewer rows than blocks.
+        ValueError: there are fewer than two blocks, or fewer rows than blocks.
     """
     numbers = np.unique(walker)
     if n_blocks < 2 or len(walker) < n_blocks:
@@ -42,7 +42,7 @@ def time_blocks(walker: NDArray[np.int64], n_blocks: int = N_BLOCKS) -> list[NDA
 def jackknife(
     estimator: Callable[[NDArray[np.int64]], NDArray[np.float64] | float], blocks: list[NDArray[np.int64]]
 ) -> Estimate:
-    """Return an estimator's value on all rows, and its standard error by leaving out one block at a time.
+    """Return an estimator's value for all rows, and its standard error from leaving out one block at a time.
 
     Arguments:
         estimator: rows [m] -> a number or an array of fixed shape.

@@ -1,4 +1,4 @@
-"""The samples as pymbar and FastMBAR want them."""
+"""Samples in the form for pymbar and FastMBAR."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from nnpal.momt.reweighting.samples import Samples
 def u_kn(
     samples: Samples, temps: Sequence[float], press: Sequence[float] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return reduced potentials and numbers of samples: `pymbar.MBAR(*u_kn(samples, [900, 950]))`.
+    """Return reduced potentials and numbers of samples, for `pymbar.MBAR(*u_kn(samples, [900, 950]))`.
 
-    State 0 is the sampled, biased ensemble, which all rows come from; the others have none.
+    State 0 is the sampled, biased ensemble; the other states have no samples.
 
     Arguments:
-        samples: rows; subsample them to independent ones if MBAR's own errors are wanted.
+        samples: production rows; subsample them to independent ones if you use MBAR's errors.
         temps: temperatures of the other states.
-        press: their pressures; P0 by default.
+        press: pressures of the other states; P0 by default.
 
     Returns:
-        u_kn [1 + n_states, n], N_k [1 + n_states].
+        Reduced potentials u_kn, [1 + n_states, n], and numbers of samples N_k, [1 + n_states].
 
     Raises:
-        ValueError: temps and press of different lengths.
+        ValueError: temps and press have different lengths.
     """
     pressures = [samples.press] * len(temps) if press is None else list(press)
     if len(pressures) != len(temps):

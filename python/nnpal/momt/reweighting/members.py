@@ -16,11 +16,11 @@ from nnpal.momt.reweighting.samples import Samples
 from nnpal.momt.reweighting.weights import carrying_gap, effective_size, log_weights
 from nnpal.observables import MembersEstimate, first_order
 
-# Frames of another run or model have energies that do not follow the trace's: the difference scatters by more than
-# this, in kT0 and as a share of how much the trace's own scatter. Rounding in a dump is below 0.01 kT.
+# Frames are from another run or model if their energies differ from the trace's by a scatter of more than this, in kT0
+# and relative to the scatter of the trace's energies. Rounding in a dump is below 0.01 kT.
 LARGEST_MISMATCH, LARGEST_SHARE = 0.05, 0.3
-# Of the rows that carry the mean's average, this share must carry each member's, or first order is taken: where members
-# are farther apart, the few rows that carry a member may lie at the edge of what was sampled
+# Each member needs at least this fraction of the mean's effective number of rows, otherwise first order is used: the
+# few rows that dominate a member's average may be at the edge of the sampled region
 LEAST_SHARE = 0.1
 
 Estimator = Callable[[Samples], Callable[[np.ndarray], "np.ndarray | float"]]
@@ -28,12 +28,12 @@ Estimator = Callable[[Samples], Callable[[np.ndarray], "np.ndarray | float"]]
 
 @dataclass(frozen=True)
 class Members:
-    """Members' energies on those rows of a run whose frames were saved.
+    """Members' energies on the rows of a run whose frames were saved.
 
     Attributes:
-        samples: these rows.
+        samples: rows with saved frames.
         deviations: ΔU_m = U_m − Ū, in the units of the run, [n_members, n].
-        factor: calibration of the spread; None where none is known.
+        factor: calibration factor of the spread; None: unknown.
     """
 
     samples: Samples
@@ -42,14 +42,14 @@ class Members:
 
     @cached_property
     def under_each(self) -> list[Samples]:
-        """The rows for averages under each member."""
+        """The samples shifted to each member, for averages under it."""
         return [self.samples.shifted(deviation) for deviation in self.deviations]
 
     def widths(self, temp: float) -> NDArray[np.float64]:
         """Return the standard deviation of ΔU_m/kT at T under the members' mean, [n_members].
 
         Arguments:
-            temp: T.
+            temp: temperature T.
         """
         w = np.exp(log_weights(self.samples, temp))
         mean = self.deviations @ w
@@ -63,17 +63,17 @@ def of_frames(
     energies: Sequence[NDArray[np.float64]],
     factor: float | None = None,
 ) -> Members:
-    """Return the rows of which frames were saved, with the members' energies.
+    """Return the rows with saved frames, and the members' energies of these.
 
     Arguments:
-        samples: with `step`, sampled on the members' mean.
-        steps: of the frames of each walker, [n_walkers][n_frames].
+        samples: rows with `step`, sampled under the members' mean.
+        steps: step of each walker's frames, [n_walkers][n_frames].
         energies: U_m of each walker's frames, in the units of the run, [n_walkers][n_members, n_frames].
-        factor: calibration of the spread.
+        factor: calibration factor of the spread.
 
     Raises:
-        ValueError: fewer than 2 members, no frame at a row's step, another number of walkers, or energies of another
-            run.
+        ValueError: there are fewer than 2 members, no frame at a row's step, or another number of walkers, or the
+            energies are from another run.
     """
     found, members = _with_frames(samples, steps, energies)
     if len(members) < 2:
@@ -94,21 +94,21 @@ def under_model(
     energies: Sequence[NDArray[np.float64]],
     factor: float | None = None,
 ) -> Members:
-    """Return the rows of which frames were saved, for averages under another model than that of the run.
+    """Return the rows with saved frames, for averages under a model other than that of the run.
 
-    Free-energy perturbation: weights get exp(-(Ū - U)/kT) with the mean Ū of the model's members. A constant between
-    the two energies does not matter. `.samples` of what is returned is for all functions of this package; the effective
-    number of rows says how near the potentials are.
+    Free-energy perturbation: weights get a factor exp(-(Ū - U)/kT) with the mean Ū of the model's members; a constant
+    offset has no effect. All functions of this package accept `.samples` of the result; the effective number of rows
+    shows how similar the potentials are.
 
     Arguments:
-        samples: with `step`, sampled under any potential.
-        steps: of the frames of each walker, [n_walkers][n_frames].
+        samples: rows with `step`, sampled under any potential.
+        steps: step of each walker's frames, [n_walkers][n_frames].
         energies: U_m of the other model's members on each walker's frames, in the units of the run,
             [n_walkers][n_members, n_frames].
-        factor: calibration of the members' spread.
+        factor: calibration factor of the members' spread.
 
     Raises:
-        ValueError: no frame at a row's step, another number of walkers, or energies that do not follow the trace's.
+        ValueError: there is no frame at a row's step or another number of walkers, or energies do not match the trace.
     """
     found, members = _with_frames(samples, steps, energies)
     mean = members.mean(axis=0)
@@ -125,7 +125,7 @@ def under_model(
 def _with_frames(
     samples: Samples, steps: Sequence[NDArray[np.int64]], energies: Sequence[NDArray[np.float64]]
 ) -> tuple[Samples, NDArray[np.float64]]:
-    """Return the rows of which frames were saved, and the members' energies of these, [n_members, n]."""
+    """Return the rows with saved frames, and the members' energies of these, [n_members, n]."""
     n_walkers = int(samples.walker.max()) + 1
     if not n_walkers <= len(steps) == len(energies):
         raise ValueError(
@@ -151,14 +151,14 @@ def _with_frames(
 def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate]:
     """Return `enthalpy`, `volume` and `heat_capacity` at T under each member; see :func:`thermodynamics`.
 
-    Enthalpies are relative to the members' mean by U_m − Ū: an offset between members counts.
+    Enthalpies differ from the members' mean by U_m − Ū, so an offset between members contributes.
 
     Arguments:
-        members: their energies of saved frames.
-        temp: T, K (reduced in ``units lj``).
+        members: members' energies of saved frames.
+        temp: temperature T, K (reduced in ``units lj``).
 
     Raises:
-        ValueError: few frames carry the average at T.
+        ValueError: too few frames dominate the average at T.
     """
     found = estimate(members, lambda samples: means_at(samples, temp), [temp] * len(members.deviations), temp)
     return {
@@ -174,14 +174,14 @@ def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate
 
 
 def members_coexistence(members: Members, at: float) -> MembersEstimate:
-    """Return the temperature at which phases on either side of O = at are equally likely, under each member.
+    """Return, under each member, the temperature at which the phases below and above O = `at` are equally likely.
 
     Arguments:
-        members: their energies of saved frames.
+        members: members' energies of saved frames.
         at: order parameter between the phases.
 
     Raises:
-        ValueError: the frames are of one phase, or few of them carry the average.
+        ValueError: the frames are of one phase, or too few of them dominate the average.
     """
     ordered = at < members.samples.O
     if ordered.all() or not ordered.any():
@@ -190,21 +190,21 @@ def members_coexistence(members: Members, at: float) -> MembersEstimate:
     temp = balance(members.samples, at)(everything)
     try:
         temps = [balance(own, at)(everything) for own in members.under_each]
-    except ValueError:  # no root: full reweighting is not possible
+    except ValueError:  # no root, so full reweighting is impossible
         temps = []
     return estimate(members, lambda samples: balance(samples, at), temps, temp)
 
 
 def members_free_energy(members: Members, temp: float, edges: NDArray[np.float64]) -> MembersEstimate:
-    """Return −ln of the probability of each bin of O at T under each member, [n_members, n_bins]; NaN where none is.
+    """Return −ln of the probability of each bin of O at T under each member, [n_members, n_bins]; NaN in empty bins.
 
     Arguments:
-        members: their energies of saved frames.
-        temp: T, K (reduced in ``units lj``).
+        members: members' energies of saved frames.
+        temp: temperature T, K (reduced in ``units lj``).
         edges: edges of the bins of O, [n_bins + 1].
 
     Raises:
-        ValueError: few frames carry the average at T.
+        ValueError: too few frames dominate the average at T.
     """
 
     def minus_log(samples: Samples) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
@@ -220,15 +220,16 @@ def members_free_energy(members: Members, temp: float, edges: NDArray[np.float64
 
 
 def estimate(members: Members, of: Estimator, temps: Sequence[float], temp: float) -> MembersEstimate:
-    """Return an observable under each member: reweighted in full where all members are reached, else in first order.
+    """Return an observable under each member, by full reweighting if the samples cover all members, or to first order.
 
     Arguments:
-        of: rows under a potential -> a function that gives the observable of some of them.
-        temps: where each member is to be reached; empty: no full reweighting.
-        temp: where the members' mean is.
+        members: members' energies of saved frames.
+        of: samples under a potential -> a function of row indices for the observable.
+        temps: temperature at which each member is evaluated; empty: no full reweighting.
+        temp: temperature at which the members' mean is evaluated.
 
     Raises:
-        ValueError: few frames carry the mean's average.
+        ValueError: too few frames dominate the mean's average.
     """
     samples, kT = members.samples, members.samples.boltz * temp
     log_w = log_weights(samples, temp)
@@ -255,7 +256,7 @@ def estimate(members: Members, of: Estimator, temps: Sequence[float], temp: floa
 
 
 def _reached(members: Members, temps: Sequence[float], least: float) -> float | None:
-    """Return the smallest of the members' effective numbers of rows; None where one is below `least` or not carried."""
+    """Return the members' smallest effective number of rows; None if it is below `least` or too few rows dominate."""
     sizes = []
     for own, temp in zip(members.under_each, temps, strict=bool(temps)):
         log_w = log_weights(own, temp)

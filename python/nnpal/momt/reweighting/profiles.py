@@ -1,4 +1,4 @@
-"""Free energy along the order parameter, the density of states, and the temperature where two phases coexist."""
+"""Free energy along the order parameter, density of states, and coexistence temperature of two phases."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nnpal.momt.reweighting.samples import Samples
 from nnpal.momt.reweighting.weights import log_weights, require_coverage
 
 LEAST_ROWS = 20
-"""On either side of the order parameter that divides two phases."""
+"""Smallest number of rows on either side of the order parameter that divides two phases."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A function on bins with standard errors; NaN where nothing was sampled.
+    """A function on bins with standard errors; NaN in bins without samples.
 
     Attributes:
-        centers: of the bins, [n].
-        value, error: [n].
+        centers: centers of the bins, [n].
+        value, error: value and standard error in each bin, [n].
     """
 
     centers: NDArray[np.float64]
@@ -45,19 +45,19 @@ def _profile(
     walker: NDArray[np.int64],
     n_blocks: int,
 ) -> Profile:
-    """Return -ln of the weighted histogram, 0 at its least."""
+    """Return -ln of the weighted histogram, with minimum 0."""
     with np.errstate(invalid="ignore"):
         estimate = jackknife(minus_log_histogram(x, log_w, edges), time_blocks(walker, n_blocks))
     known = np.isfinite(estimate.value)
     value = np.where(known, estimate.value - estimate.value[known].min(), np.nan)
-    # A bin that one block alone has seen has no error that the blocks could tell
+    # The blocks give no error for a bin that only one of them visited
     return Profile(0.5 * (edges[1:] + edges[:-1]), value, np.where(np.isfinite(estimate.error), estimate.error, np.nan))
 
 
 def minus_log_histogram(
     x: NDArray[np.float64], log_w: NDArray[np.float64], edges: NDArray[np.float64]
 ) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
-    """Return a function of rows, [m], that gives -ln of the weights in each bin, infinite where there are none."""
+    """Return a function of row indices, [m], for -ln of the weight in each bin, infinite in empty bins."""
     bins = np.digitize(x, edges) - 1
     inside = (bins >= 0) & (bins < len(edges) - 1)
 
@@ -78,18 +78,18 @@ def free_energy(
     press: float | None = None,
     n_blocks: int = N_BLOCKS,
 ) -> Profile:
-    """Return F(O; T)/kT, 0 at its least, with standard errors: -ln of the weighted histogram of O.
+    """Return F(O; T)/kT, with minimum 0 and standard errors: -ln of the weighted histogram of O.
 
     Source: Y. Yoshimoto, doi:10.1063/1.2363987.
 
     Arguments:
-        samples: rows with O.
-        temp, press: T and P.
-        edges: of the bins of O; 50 over what was sampled by default.
-        n_blocks: blocks of the jackknife.
+        samples: production rows with O.
+        temp, press: T and P (P0 by default).
+        edges: edges of the bins of O; by default 50 bins over the sampled range.
+        n_blocks: number of blocks of the jackknife.
 
     Raises:
-        ValueError: T is not covered, O was not measured, or edges that do not grow.
+        ValueError: T is not covered, O was not measured, or the edges do not increase.
 
     Example:
         >>> from nnpal import free_energy, from_traces, read_trace
@@ -104,37 +104,37 @@ def free_energy(
 
 
 def order_edges(samples: Samples) -> NDArray[np.float64]:
-    """Return the edges of 50 bins over what was sampled of O, [51]."""
+    """Return the edges of 50 bins over the sampled range of O, [51]."""
     return np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51)
 
 
 def ln_omega(samples: Samples, edges: NDArray[np.float64], n_blocks: int = N_BLOCKS) -> Profile:
-    """Return ln Ω(H) at P0 but for a constant (0 at its largest), with standard errors.
+    """Return ln Ω(H) at P0 up to a constant (with maximum 0), with standard errors.
 
     Arguments:
-        samples: rows.
-        edges: of the bins of H.
-        n_blocks: blocks of the jackknife.
+        samples: production rows.
+        edges: edges of the bins of H.
+        n_blocks: number of blocks of the jackknife.
 
     Raises:
-        ValueError: edges that do not grow.
+        ValueError: the edges do not increase.
     """
     profile = _profile(samples.H, samples.reduced_as_sampled(), _checked(edges), samples.walker, n_blocks)
     return Profile(profile.centers, -profile.value, profile.error)
 
 
 def dividing_order(samples: Samples, temp: float, press: float | None = None) -> float:
-    """Return O between two phases: where F(O; T) is largest between its two deepest valleys.
+    """Return the O that divides two phases: the maximum of F(O; T) between its two deepest minima.
 
-    A valley counts if LEAST_ROWS rows lie on its side: with a few rows next to an empty bin, F is meaningless.
+    A minimum counts if there are LEAST_ROWS rows on its side: with a few rows next to an empty bin, F is meaningless.
 
     Arguments:
         samples: production rows of a run, with O.
-        temp: T, K (reduced in ``units lj``).
-        press: P, in the pressure unit of the run; P0 by default.
+        temp: temperature T, K (reduced in ``units lj``).
+        press: pressure P, in the unit of the run; P0 by default.
 
     Raises:
-        ValueError: there are no two valleys.
+        ValueError: there are fewer than two minima.
     """
     _require_order(samples)
     edges = order_edges(samples)
@@ -143,7 +143,7 @@ def dividing_order(samples: Samples, temp: float, press: float | None = None) ->
         shift = log_w.max()
         f = -np.log(np.histogram(samples.O, bins=edges, weights=np.exp(log_w - shift))[0])
     seen = np.isfinite(f)
-    f = np.where(seen, f, f[seen].max() + 1)  # where nothing was sampled the barrier is higher than all that was
+    f = np.where(seen, f, f[seen].max() + 1)  # empty bins count as the highest barrier
     deepest = int(np.argmin(f))
     depths = np.array(
         [f[min(deepest, j) : max(deepest, j) + 1].max() - f[j] if seen[j] else -np.inf for j in range(len(f))]
@@ -170,13 +170,13 @@ def coexistence(
     """Return the temperature at which the phases on either side of an order parameter are equally likely.
 
     Arguments:
-        samples: rows with O.
-        divide: O between the phases; found at T0 by default. The result hardly depends on it: a barrier has no weight.
-        press: P.
-        n_blocks: blocks of the jackknife.
+        samples: production rows with O.
+        divide: O that divides the phases, by default from F at T0; it hardly matters, as a barrier has no weight.
+        press: pressure P; P0 by default.
+        n_blocks: number of blocks of the jackknife.
 
     Raises:
-        ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
+        ValueError: one phase was not sampled, or the temperature is not covered by the samples.
     """
     at = dividing_order(samples, samples.temp, press) if divide is None else divide
     require_two_phases(samples, at)
@@ -187,7 +187,7 @@ def coexistence(
 
 
 def balance(samples: Samples, at: float, press: float | None = None) -> Callable[[NDArray[np.int64]], float]:
-    """Return a function of rows, [m], that gives T at which O above `at` is as likely as below it."""
+    """Return a function of row indices, [m], for the T at which O above and below `at` is equally likely."""
     ordered = np.greater(samples.O, at)
     as_sampled, at_beta_1 = samples.reduced_as_sampled(), samples.reduced(1.0 / samples.boltz, press)
 
@@ -211,7 +211,7 @@ def balance(samples: Samples, at: float, press: float | None = None) -> Callable
 
 
 def require_two_phases(samples: Samples, at: float) -> NDArray[np.bool_]:
-    """Return which rows lie above O = at, [n].
+    """Return which rows are above O = `at`, [n].
 
     Raises:
         ValueError: O was not measured, `at` is not finite, or all rows are on one side of it.

@@ -1,4 +1,4 @@
-"""What a MOMT run sampled after learning, as plain arrays."""
+"""Production samples of a MOMT run, as plain arrays."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from nnpal.momt.trace import Trace
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows of one or several walkers under a frozen bias, with density exp(-(H + δH)/kT0), H = U + P0 V.
+    """Rows of one or more walkers under a frozen bias, with density exp(-(H + δH)/kT0), H = U + P0 V.
 
-    Rows outside the grid are left out: walls give them few visits and weights that no average could bear. What is left
-    has the same density but for a constant, so averages are those of the grid, and a temperature whose distribution
-    extends beyond it is an error.
+    Rows outside the grid are omitted: walls give them few visits and excessive weights. The others have the same
+    density up to a constant, so averages are restricted to the grid; a temperature whose distribution extends beyond
+    it is an error.
 
     Attributes:
-        H, V, O, dH: enthalpy, volume, order parameter, bias, [n] in the units of the run; each walker's rows in order
-            of time, one walker after the other.
+        H, V, O, dH: enthalpy, volume, order parameter and bias, [n], in the units of the run; rows are sorted by
+            walker, then by time.
         walker: number of the walker of each row, [n].
         temp, press: T0 and P0.
         boltz, nktv2p: LAMMPS's constants.
-        n_atoms: of the system.
-        step: LAMMPS's step of each row, [n]; empty if not known.
-        axes: the grid; empty if not known.
-        n_outside: rows that were left out.
-        shift: energy of another potential minus that which sampled, [n]; empty: the same. Averages are then those of
-            the other; H and the grid stay as sampled.
-        ends: lowest and highest H of the run where these rows are a part of it, such as those of saved frames; None:
-            those of the rows.
+        n_atoms: number of atoms of the system.
+        step: LAMMPS step of each row, [n]; empty if unknown.
+        axes: axes of the grid; empty if unknown.
+        n_outside: number of omitted rows.
+        shift: energy of another potential minus that of the sampled one, [n]; empty: no other potential. Averages are
+            then under the other potential; H and the grid remain those of the sampling.
+        ends: lowest and highest H of the whole run, if these rows are a part of it, such as those with saved frames;
+            None: those of the rows.
     """
 
     H: NDArray[np.float64]
@@ -77,12 +77,12 @@ class Samples:
 
     @property
     def U(self) -> NDArray[np.float64]:
-        """Potential energy, of the other potential where there is a shift, [n]."""
+        """Potential energy, with a shift that of the other potential, [n]."""
         sampled: NDArray[np.float64] = self.H - self.press * self.V / self.nktv2p
         return sampled + self.shift if len(self.shift) else sampled
 
     def shifted(self, shift: NDArray[np.float64]) -> Samples:
-        """Return the same rows for averages under another potential, whose energy is U plus this, [n].
+        """Return the same rows for averages under another potential with energy U + `shift`.
 
         Arguments:
             shift: energy of the other potential minus that of these rows, [n].
@@ -90,7 +90,7 @@ class Samples:
         return replace(self, shift=self.shift + shift if len(self.shift) else shift)
 
     def rows(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Samples:
-        """Return some of the rows, by index or mask.
+        """Return the rows selected by indices or a mask.
 
         Arguments:
             chosen: indices, int [m], or a mask, bool [n].
@@ -103,11 +103,11 @@ class Samples:
         """Return (U + P V)/kT of each row, [n].
 
         Arguments:
-            temp: T.
-            press: P; P0 by default.
+            temp: temperature T.
+            press: pressure P; P0 by default.
 
         Raises:
-            ValueError: T is not above 0, or one of them not finite.
+            ValueError: T is not above 0, or T or P is not finite.
         """
         pressure = self.press if press is None else press
         require_state("reweighting", temp, pressure)
@@ -119,10 +119,10 @@ class Samples:
 
 
 def require_state(what: str, temp: float, press: float) -> None:
-    """Refuse a temperature that is not above 0, and numbers that are not finite.
+    """Reject a temperature that is not above 0, and numbers that are not finite.
 
     Raises:
-        ValueError: one of them.
+        ValueError: a number is invalid.
     """
     if not (isfinite(temp) and temp > 0):
         raise ValueError(f"{what}: temperature {temp:g}: expected a finite number above 0")
@@ -131,15 +131,16 @@ def require_state(what: str, temp: float, press: float) -> None:
 
 
 def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[Axis, ...] = ()) -> Samples:
-    """Return the production rows of traces, one a walker, without those outside the grid.
+    """Return the production rows within the grid from traces, one per walker.
 
     Arguments:
-        traces: of one run, or of walkers that shared a bias.
-        discard: rows to leave out at the beginning of each one's production.
-        axes: the grid, for traces of early versions that do not say it.
+        traces: trace of one run, or traces of walkers that shared a bias.
+        discard: number of rows to omit at the beginning of each walker's production.
+        axes: axes of the grid, for traces of early versions that do not contain it.
 
     Raises:
-        ValueError: no production rows, none within the grid, or traces of different T0, P0, units, atoms or grids.
+        ValueError: there are no production rows, or none within the grid, or the traces differ in T0, P0, units,
+            atoms or grid.
 
     Example:
         >>> from nnpal import from_traces, read_trace
@@ -187,10 +188,10 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[A
 
 
 def require_one_bias(walkers: Sequence[Trace]) -> Trace:
-    """Return the first of the traces, which the others agree with.
+    """Return the first trace, after checking that the others agree with it.
 
     Raises:
-        ValueError: no trace, or traces of different T0, P0, units, atoms or grids.
+        ValueError: there is no trace, or the traces differ in T0, P0, units, atoms or grid.
     """
     if not walkers:
         raise ValueError("no trace given; expected at least one")
@@ -207,5 +208,5 @@ def require_one_bias(walkers: Sequence[Trace]) -> Trace:
 
 
 def said(value: object) -> str:
-    """Return how messages name a fact of a run: the axes of a grid as the script has them."""
+    """Return the text for a fact of a run in messages; the axes of a grid are written as in the script."""
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

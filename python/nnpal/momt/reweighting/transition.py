@@ -1,4 +1,4 @@
-"""Two phases in balance: the temperature, its latent heat and volume change, and the difference of free energies."""
+"""Coexistence of two phases: temperature, latent heat, volume change, and free-energy difference."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ LEAST_BLOCKS = 4
 
 @dataclass(frozen=True)
 class Transition:
-    """Between the phase of low and that of high order parameter, such as liquid and crystal; in the units of the run.
+    """A transition between phases of low and high order parameter, such as liquid and crystal; in the units of the run.
 
     Attributes:
-        temp: T at which both are equally likely.
-        latent_heat: ⟨U + P V⟩ of low minus high O at that T, of the whole system.
-        volume_change: ⟨V⟩ of low minus high O.
-        divide: O between the phases.
-        round_trips: journeys of the walkers from halfway between `divide` and the one phase's mean O to halfway between
-            `divide` and the other's, and back.
-        n_blocks: blocks of time that the errors come from: about as many as round trips, 4 to 20, and equally many of
-            each walker, so at least one.
+        temp: T at which both phases are equally likely.
+        latent_heat: ⟨U + P V⟩, low minus high O, at that T, for the whole system.
+        volume_change: ⟨V⟩, low minus high O.
+        divide: O that divides the phases.
+        round_trips: number of the walkers' round trips, between the points halfway from `divide` to each phase's mean
+            O.
+        n_blocks: number of time blocks for the errors: about that of round trips, 4 to 20, with the same number, at
+            least one, for each walker.
     """
 
     temp: Estimate
@@ -42,19 +42,19 @@ class Transition:
 def transition(
     samples: Samples, divide: float | None = None, press: float | None = None, n_blocks: int | None = None
 ) -> Transition:
-    """Return where two phases are in balance, with standard errors.
+    """Return the transition between two phases, with standard errors.
 
-    Errors are by the jackknife over blocks of time. Blocks shorter than a round trip would be correlated and the errors
-    too small, so by default there are as many as round trips; of fewer than 4 the errors are lower bounds.
+    Errors are from the jackknife over blocks of time. Blocks shorter than a round trip would be correlated and the
+    errors too small, so by default there are as many as round trips; with fewer than 4 the errors are lower bounds.
 
     Arguments:
-        samples: rows with O, of both phases.
-        divide: O between the phases; found at T0 by default.
-        press: P; P0 by default.
-        n_blocks: blocks of the jackknife, instead.
+        samples: production rows with O, of both phases.
+        divide: O that divides the phases; by default from F at T0.
+        press: pressure P; P0 by default.
+        n_blocks: number of blocks of the jackknife; by default from the number of round trips.
 
     Raises:
-        ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
+        ValueError: one phase was not sampled, or the temperature is not covered by the samples.
 
     Example:
         >>> from nnpal import from_traces, read_trace, transition
@@ -67,7 +67,7 @@ def transition(
     root = balance(samples, at, press)
     everything = np.arange(len(samples))
     require_coverage(samples, root(everything), press)
-    # At kT = 1 the reduced enthalpy is U + P V itself
+    # With kT = 1 the reduced enthalpy is U + P V
     as_sampled, at_beta_1 = samples.reduced_as_sampled(), samples.reduced(1.0 / samples.boltz, press)
 
     def means(rows: NDArray[np.int64], temp: float, side: bool) -> NDArray[np.float64]:
@@ -93,7 +93,7 @@ def transition(
 
 
 def _require_phases_in_two_blocks(ordered: NDArray[np.bool_], blocks: list[NDArray[np.int64]], at: float) -> None:
-    """Refuse a phase that one block alone holds: the jackknife leaves out that block, and then no phase is left."""
+    """Reject a phase that only one block contains: leaving out that block would leave no samples of the phase."""
     for side, name in ((True, "above"), (False, "at or below")):
         if sum(bool((ordered[block] == side).any()) for block in blocks) < 2:
             raise ValueError(
@@ -103,18 +103,18 @@ def _require_phases_in_two_blocks(ordered: NDArray[np.bool_], blocks: list[NDArr
 
 
 def transition_shift(samples: Samples, divide: float, press: float | None = None, n_blocks: int = N_BLOCKS) -> Estimate:
-    """Return T of balance under another potential minus that under the run's own, on the same rows.
+    """Return the transition temperature under another potential minus that under the run's own, on the same rows.
 
-    Both move together from block to block, so the difference is known better than either.
+    Both are correlated between blocks, so the difference is more accurate than either.
 
     Arguments:
         samples: production rows with O and a shift.
-        divide: order parameter between the phases.
-        press: P, in the pressure unit of the run; P0 by default.
-        n_blocks: blocks of the jackknife.
+        divide: order parameter that divides the phases.
+        press: pressure P, in the unit of the run; P0 by default.
+        n_blocks: number of blocks of the jackknife.
 
     Raises:
-        ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
+        ValueError: one phase was not sampled, or the temperature is not covered by the samples.
     """
     require_two_phases(samples, divide)
     root, own = balance(samples, divide, press), balance(replace(samples, shift=np.zeros(0)), divide, press)
@@ -123,12 +123,12 @@ def transition_shift(samples: Samples, divide: float, press: float | None = None
 
 
 def round_trips(samples: Samples, low: float, high: float) -> int:
-    """Return how often the walkers went from O at or below `low` to O at or above `high` and back, or the reverse.
+    """Return the number of round trips of the walkers from O <= `low` to O >= `high` and back, or the reverse.
 
     Arguments:
         samples: production rows of a run, with O.
-        low: O of the one phase.
-        high: O of the other.
+        low: O of one phase.
+        high: O of the other phase.
     """
     total = 0
     for number in np.unique(samples.walker):
@@ -142,14 +142,14 @@ def round_trips(samples: Samples, low: float, high: float) -> int:
 def free_energy_difference(
     samples: Samples, temp: float, divide: float, press: float | None = None, n_blocks: int = N_BLOCKS
 ) -> Estimate:
-    """Return G(O > divide) − G(O <= divide) at T, in the units of the run: below 0 where the crystal is stable.
+    """Return G(O > divide) − G(O <= divide) at T, in the units of the run; negative if the crystal is stable.
 
     Arguments:
         samples: production rows of a run, with O.
-        temp: T, K (reduced in ``units lj``).
-        divide: order parameter between the phases.
-        press: P, in the pressure unit of the run; P0 by default.
-        n_blocks: blocks of the jackknife.
+        temp: temperature T, K (reduced in ``units lj``).
+        divide: order parameter that divides the phases.
+        press: pressure P, in the unit of the run; P0 by default.
+        n_blocks: number of blocks of the jackknife.
 
     Raises:
         ValueError: T is not covered, or one phase was not sampled.

@@ -1,4 +1,4 @@
-"""From the sampled ensemble to another temperature and pressure, and whether the samples reach there."""
+"""Weights for reweighting to another temperature and pressure, and checks that the samples cover it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nnpal.momt.grid import Axis
 from nnpal.momt.reweighting.blocks import time_blocks
 from nnpal.momt.reweighting.samples import Samples
 
-# Blocks of time (of 20) and rows that must carry an average, by Kish's measure, for its error to mean anything
+# Smallest effective numbers, by Kish's measure, of time blocks (of 20) and rows for a meaningful error
 MIN_BLOCKS, MIN_ROWS = 4.0, 20.0
-# A distribution is cut off if an outermost one of 50 bins has this share of the fullest one's weight. At an edge of the
-# grid: of a normal distribution 0.1 % then lies beyond, and its mean is off by 0.004 and its variance by 1 %; the tenth
-# that is allowed where the walk itself ended, among few rows, would be 1.6 %, 0.04 and 9 %.
+# A distribution is cut off if one of the outermost of 50 bins has this fraction of the fullest bin's weight. At an edge
+# of the grid, 0.1 % of a normal distribution is then outside; its mean is off by 0.004 and its variance by 1 %. A
+# tenth, allowed where the samples end, with few rows, corresponds to 1.6 %, 0.04 and 9 %.
 EDGE_BINS, GRID_SHARE, SAMPLED_SHARE = 50, 0.01, 0.1
 
 
@@ -26,8 +26,8 @@ def log_weights(samples: Samples, temp: float, press: float | None = None) -> ND
 
     Arguments:
         samples: production rows of a run.
-        temp: T, K (reduced in ``units lj``).
-        press: P, in the pressure unit of the run; P0 by default.
+        temp: temperature T, K (reduced in ``units lj``).
+        press: pressure P, in the unit of the run; P0 by default.
     """
     log_w = samples.reduced_as_sampled() - samples.reduced(temp, press)
     return log_w - np.logaddexp.reduce(log_w)
@@ -44,7 +44,7 @@ def effective_size(log_w: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class Gap:
-    """Why samples do not reach a temperature, and what would."""
+    """The reason why samples do not cover a temperature, and a remedy."""
 
     reason: str
     remedy: str
@@ -54,9 +54,9 @@ _LONGER = "continue the production run"
 
 
 def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> Gap | None:
-    """Return why the samples do not reach T and P, or None.
+    """Return why the samples do not cover T and P, or None if they do.
 
-    A distribution that is cut off comes first: there few rows dominate the average too, and no longer run would help.
+    A cut-off distribution is checked first: few rows dominate its average too, but a longer run would not help.
     """
     log_w = log_weights(samples, temp, press)
     w = np.exp(log_w - log_w.max())
@@ -66,7 +66,7 @@ def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> G
 
 
 def carrying_gap(samples: Samples, log_w: NDArray[np.float64]) -> Gap | None:
-    """Return a gap where few rows, or rows of few moments, carry an average of these weights."""
+    """Return a gap if few rows, or rows from few time blocks, dominate an average with these weights."""
     rows = effective_size(log_w)
     if rows < MIN_ROWS:
         return Gap(f"{rows:.1f} rows dominate the average, expected {MIN_ROWS:g}", _LONGER)
@@ -81,7 +81,7 @@ def _cut_off_by_grid(axis: Axis, values: NDArray[np.float64], w: NDArray[np.floa
     """Return a gap if the distribution extends beyond the grid."""
     weights = np.histogram(values, bins=EDGE_BINS, range=(axis.low, axis.high), weights=w)[0]
     allowed = GRID_SHARE * weights.max()
-    is_end_of_all = axis.name in ("O", "V") and axis.low <= 0  # none of them is ever below 0
+    is_end_of_all = axis.name in ("O", "V") and axis.low <= 0  # O and V are never below 0
     for side, weight, edge in (
         ("below", 0.0 if is_end_of_all else weights[0], axis.low),
         ("above", weights[-1], axis.high),
@@ -97,7 +97,7 @@ def _cut_off_by_grid(axis: Axis, values: NDArray[np.float64], w: NDArray[np.floa
 def _cut_off_where_samples_end(samples: Samples, w: NDArray[np.float64]) -> Gap | None:
     """Return a gap if the distribution extends beyond the H of all rows of the run."""
     weights, edges = np.histogram(samples.H, bins=EDGE_BINS, range=samples.ends, weights=w)
-    # One row may lie there by chance, and the one that is the end always does: of each side the heaviest does not count
+    # The row with the largest weight on each side is ignored: one may be there by chance, and the last one always is
     weights[0] -= w[edges[1] >= samples.H].max(initial=0.0)
     weights[-1] -= w[edges[-2] <= samples.H].max(initial=0.0)
     for side, weight, end in (("below", weights[0], edges[0]), ("above", weights[-1], edges[-1])):
@@ -110,11 +110,11 @@ def _cut_off_where_samples_end(samples: Samples, w: NDArray[np.float64]) -> Gap 
 
 
 def covered_range(samples: Samples, press: float | None = None) -> tuple[float, float] | None:
-    """Return the lowest and highest temperature that the samples reach, to 1 % of T0; None if there is none.
+    """Return the lowest and highest temperature that the samples cover, to 1 % of T0, or None if there is none.
 
     Arguments:
         samples: production rows of a run.
-        press: P, in the pressure unit of the run; P0 by default.
+        press: pressure P, in the unit of the run; P0 by default.
     """
     temps = samples.temp * np.arange(0.2, 4.0, 0.01)
     covered = [t for t in temps if coverage_gap(samples, float(t), press) is None]
@@ -122,10 +122,10 @@ def covered_range(samples: Samples, press: float | None = None) -> tuple[float, 
 
 
 def require_coverage(samples: Samples, temp: float, press: float | None = None) -> NDArray[np.float64]:
-    """Return ln w, or say which temperatures the samples reach.
+    """Return ln w, after checking that the samples cover T.
 
     Raises:
-        ValueError: T is not above 0, or the samples do not reach it.
+        ValueError: T is not above 0, or not covered; the message gives the covered range.
     """
     gap = coverage_gap(samples, temp, press)
     if gap:
