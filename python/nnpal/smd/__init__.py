@@ -1,4 +1,4 @@
-"""Steered molecular dynamics: the hook for LAMMPS, and the analysis of what it records."""
+"""Steered molecular dynamics: the hook for LAMMPS, and the analysis of its output."""
 
 from nnpal.smd.free_energy import FreeEnergy, jarzynski, jarzynski_profile
 from nnpal.smd.hook import SMD

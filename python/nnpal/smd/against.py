@@ -1,4 +1,4 @@
-"""The activation energy of pulls compared with that of other pulls, such as pulls under an oracle."""
+"""Comparison of the activation energy of pulls with that of other pulls, such as pulls under an oracle."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from nnpal.smd.pull import Pull, activation_energy
 
 
 def energies_against(pulls: Sequence[Pull], others: Sequence[Pull], *, unpaired: bool = False) -> Difference:
-    """Return the mean activation energy of pulls less that of others, with its interval, in the script's units.
+    """Return the mean activation energy of pulls minus that of others, with its interval, in the script's units.
 
-    As many of both pair in their order: the first with the first, as pulls with equal seeds. Other numbers do not pair.
+    Equal numbers of both are paired in their order, as pulls with equal seeds. Different numbers are not paired.
 
     Arguments:
-        pulls, others: at one rate, by one spring.
-        unpaired: take them as two samples even where they could pair, as seeds differ.
+        pulls, others: pulls at the same rate with the same spring.
+        unpaired: whether to treat them as two independent samples in any case, because seeds differ.
 
     Raises:
         ValueError: the pulls differ in spring, rate or units.
@@ -31,7 +31,7 @@ def energies_against(pulls: Sequence[Pull], others: Sequence[Pull], *, unpaired:
 
 
 def in_words(found: Difference) -> str:
-    """Return one line for a reader: mean, interval, and what it rests on."""
+    """Return a line of text: mean, interval, and the data behind them."""
     half = found.half_width()
     if half is None:
         said = "one pull of each" if found.paired else "a single pull on one side"

@@ -1,4 +1,4 @@
-"""What pulls say together: activation energies, breaking distances, and the free energy along the way."""
+"""Analysis of several pulls: activation energies, breaking distances, and the free energy along λ."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from nnpal.smd.free_energy import jarzynski_profile
 from nnpal.smd.members import mean_activation_energy
 from nnpal.smd.pull import Break, Pull, activation_energy, find_break
 
-BOLTZ = {"metal": 8.617343e-5, "real": 0.0019872067, "lj": 1.0}  # LAMMPS's own values
+BOLTZ = {"metal": 8.617343e-5, "real": 0.0019872067, "lj": 1.0}  # values of LAMMPS
 
-# Fewer pulls that carry the average than this, and Jarzynski's average is that of its luckiest pulls.
+# With a smaller effective number of pulls, a few pulls with low work dominate Jarzynski's average
 FEW_PULLS = 5.0
 
 
 @dataclass(frozen=True)
 class PullSummary:
-    """One pull in a line: energies and distances in the units of the script."""
+    """Summary of one pull, with energies and distances in the units of the script."""
 
     name: str
     activation_energy: float
@@ -31,12 +31,12 @@ class PullSummary:
 
 @dataclass(frozen=True)
 class MeanEnergy:
-    """Activation energy of pulls at one rate, with its error bars, in the units of the script.
+    """Mean activation energy of pulls at one rate, with its error bars, in the units of the script.
 
     Attributes:
         value: mean over pulls.
-        statistical: standard error of the mean over pulls; None of one pull.
-        members: under each member of the ensemble; None where they were not asked for.
+        statistical: standard error of the mean over pulls; None for one pull.
+        members: value under each member of the ensemble; None if not requested.
     """
 
     value: float
@@ -50,14 +50,14 @@ class MeanEnergy:
 
 @dataclass(frozen=True)
 class Report:
-    """All pulls, and ΔF(λ) by Jarzynski where its pulls follow one protocol.
+    """Summaries of all pulls, and ΔF(λ) by Jarzynski's equality if they follow one protocol.
 
     Attributes:
-        pulls: one by one.
-        mean: of all pulls; None where they are of different rates or springs.
-        kT: in the script's energy unit.
+        pulls: summary of each pull.
+        mean: mean of all pulls; None if their rates or springs differ.
+        kT: kT in the energy unit of the script.
         profile: λ, ΔF, its error, its bias, the second cumulant and the effective number of pulls, [n] each.
-        notes: what to know before using the numbers.
+        notes: remarks to read before using the numbers.
     """
 
     pulls: list[PullSummary]
@@ -84,14 +84,14 @@ def make_report(
     equivalent_atoms: bool = False,
     members: MembersEstimate | None = None,
 ) -> Report:
-    """Analyze pulls.
+    """Return the analysis of pulls.
 
     Arguments:
-        pulls: of moving springs.
-        temperature: in the script's unit (K).
-        window: of λ, over which forces are averaged to find the break.
-        units: LAMMPS's unit style, for files that do not say it.
-        equivalent_atoms: whether pulls of different atoms are averaged together, as equivalent by symmetry.
+        pulls: pulls with a moving spring.
+        temperature: temperature of the pulls, in the script's unit (K).
+        window: interval in λ over which the force is averaged to locate the bond rupture.
+        units: LAMMPS unit style, for files that do not contain it.
+        equivalent_atoms: whether to average pulls of different atoms, as equivalent by symmetry.
         members: the same activation energy under each member, for an error bar of the model.
 
     Raises:
@@ -137,11 +137,11 @@ def make_report(
 
 
 def few_pulls_note(n_effective: float, n_pulls: int) -> str | None:
-    """Say that few pulls carry Jarzynski's average; None where enough do.
+    """Return a note if few pulls dominate Jarzynski's average, otherwise None.
 
     Arguments:
-        n_effective: how many carry it at the end, see :class:`nnpal.smd.FreeEnergy`.
-        n_pulls: of all.
+        n_effective: effective number of pulls at the end, see :class:`nnpal.smd.FreeEnergy`.
+        n_pulls: number of all pulls.
     """
     if n_effective >= FEW_PULLS:
         return None
@@ -152,7 +152,7 @@ def few_pulls_note(n_effective: float, n_pulls: int) -> str | None:
 
 
 def differing_facts(pulls: Sequence[Pull]) -> list[str]:
-    """Return which of spring, rate and units differ between pulls, as far as their files say them."""
+    """Return which of spring, rate and units differ between pulls, as far as their files contain them."""
     return [name for name in ("k", "rate", "units") if len({pull.facts.get(name) for pull in pulls}) > 1]
 
 
@@ -162,10 +162,10 @@ def boltzmann(pull: Pull, units: str | None) -> float:
 
 
 def units_of(pull: Pull, units: str | None) -> str:
-    """Return the unit style of a pull, its own or given.
+    """Return the unit style of a pull, from its file or ``units``.
 
     Raises:
-        ValueError: none is known, or one that is none.
+        ValueError: the unit style is missing or unknown.
     """
     found = pull.facts.get("units", units)
     if found is None:

@@ -1,7 +1,7 @@
-"""Distances that can be pulled: between two atoms, between two groups, from a point to a group.
+"""Distances that can be pulled: between two atoms, between two groups, or from a point to a group.
 
-Each measures d and its gradient, adds a force along d to the atoms, and knows the virial of that force.
-Three-vectors are tuples of floats: NumPy's overhead on them is larger than their arithmetic.
+Each measures d and its gradient, adds a force along d to the atoms, and returns the virial of that force.
+Three-vectors are tuples of floats, because NumPy's overhead is larger than their arithmetic.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from nnpal.smd.identity import kinds_of_atoms, kinds_of_groups, require_whole_gr
 
 Vector = tuple[float, float, float]
 
-# Of half the box: nearer than this, the nearest image could be another one at the next step.
+# Fraction of half the box; beyond it, the nearest image could change at the next step.
 MARGIN = 0.98
 
 
 class Distance(Protocol):
-    """A distance and where it acts.
+    """A distance that can be pulled.
 
     Attributes:
-        label: the pulled things in words, for messages and to compare with a restart file.
-        names: of each of them.
-        places: positions or centers of mass when d was last measured.
+        label: text that names the pulled atoms or groups, for messages and to compare with a restart file.
+        names: name of each pulled atom or group.
+        places: positions or centers of mass at the last measurement of d.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Distance(Protocol):
     def places(self) -> list[list[float]]: ...
 
     def measure(self, context: Context) -> float:
-        """Return d at the present positions, and remember its direction (collective)."""
+        """Return d at the current positions, and store its direction (collective)."""
         ...
 
     def push(self, context: Context, force: float) -> None:
@@ -44,15 +44,15 @@ class Distance(Protocol):
         ...
 
     def virial(self, force: float) -> tuple[float, ...]:
-        """Return xx yy zz xy xz yz of `force` at the distance last measured, energy units."""
+        """Return the virial of `force` at the last measured distance, xx yy zz xy xz yz, energy units."""
         ...
 
     def kinds(self, context: Context) -> list[str]:
-        """Return what each of the pulled things is, to notice when an ID or a group names another (collective)."""
+        """Return the kind of each pulled atom or group, to detect IDs and groups whose atoms change (collective)."""
         ...
 
     def require_all_atoms(self, context: Context) -> None:
-        """Require in a trial state that no Monte Carlo fix takes pulled atoms away (collective)."""
+        """Raise an error if a trial state of a Monte Carlo fix lacks pulled atoms (collective)."""
         ...
 
 
@@ -63,7 +63,7 @@ class AtomPair:
         i, j = tags
         if i == j:
             raise HookError(f"atoms {i} {j}: the pulled atoms are one and the same; expected two different atom IDs")
-        context.positions_of([i, j])  # an error names an ID that does not exist
+        context.positions_of([i, j])  # raises an error for an ID that does not exist
         self.label = f"atoms {i} {j}"
         self.names = [f"atom {i}", f"atom {j}"]
         self._tags = [i, j]
@@ -78,7 +78,7 @@ class AtomPair:
         i, j = self._tags
         self._vector, share, *self._places = context.separation(i, j)
         if share >= 0.5 * MARGIN:
-            nearest(context, self._vector, self.label)  # says what is wrong
+            nearest(context, self._vector, self.label)  # raises the error
         d, self._n = along(self._vector, self.label)
         return d
 
@@ -95,7 +95,7 @@ class AtomPair:
         return kinds_of_atoms(context, self._tags)
 
     def require_all_atoms(self, context: Context) -> None:
-        pass  # positions_of has found them
+        pass  # positions_of has checked them
 
 
 class GroupPair:
@@ -145,7 +145,7 @@ class GroupPair:
 class GroupToPoint:
     """d = (R − P)·n along a direction n, or |R − P| without one, of a group's center of mass R and a fixed point P.
 
-    The force is an external one, as a wall's: it holds no atom of the other side, so it has no virial.
+    The force is external, like that of a wall: no atom has the reaction force, so there is no virial.
     """
 
     def __init__(self, context: Context, name: str, point: Vector, direction: Vector | None) -> None:
@@ -200,23 +200,23 @@ def pair_virial(vector: Vector, n: Vector, force: float) -> tuple[float, ...]:
 
 
 def along(vector: Vector, label: str) -> tuple[float, Vector]:
-    """Return length and direction of a vector.
+    """Return the length and direction of a vector.
 
     Raises:
-        HookError: it has no direction.
+        HookError: the vector has no direction.
     """
     x, y, z = vector
     d = math.sqrt(x * x + y * y + z * z)
-    if not d > 0.0:  # not a number as well
+    if not d > 0.0:  # includes NaN
         raise HookError(f"{label}: their distance is {d:g}, so there is no direction to pull in; move them apart")
     return d, (x / d, y / d, z / d)
 
 
 def nearest(context: Context, vector: Vector, label: str, n: Vector | None = None) -> Vector:
-    """Return the nearest periodic image of a vector; with `n`, only images that differ along n are told apart.
+    """Return the nearest periodic image of a vector; with `n`, only images that differ along n count as different.
 
     Raises:
-        HookError: another image is (almost) as near, so the distance would jump as it grows.
+        HookError: another image is (almost) as near, so the distance would jump on a further increase.
     """
     x, y, z = context.minimum_image(vector).tolist()
     image = (x, y, z)
@@ -241,7 +241,7 @@ def check_not_empty(context: Context, name: str, option: str) -> None:
 
 
 def push_group(context: Context, name: str, n: Vector, force: float) -> None:
-    """Share a force on a center of mass among the group's atoms by their masses: all accelerate alike."""
+    """Distribute a force on a center of mass over the group's atoms by mass, so that all accelerate equally."""
     index = np.flatnonzero(context.group_mask_of(name))
     mass = context.masses[context.type[index]]
     scale = force / context.group_mass(name)

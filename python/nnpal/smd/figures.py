@@ -1,4 +1,4 @@
-"""Figures of pulls: their work functions, and the free energy by Jarzynski's equality."""
+"""Figures of pulls: work functions, and free energies by Jarzynski's equality."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nnpal.figures.style import CYCLE, ENERGY, LENGTH, TIME, column_name, say_em
 from nnpal.smd.protocols import Protocol
 
 MOST_POINTS = 401
-"""Of a pull that is drawn by itself."""
+"""Number of points of a pull that is drawn individually."""
 MOST_PULLS = 20
-"""Of one protocol; of more pulls the band alone is drawn."""
+"""Largest number of pulls of one protocol that are drawn individually; for more, only the band is drawn."""
 REFERENCE = "reference"
 Named = Sequence[tuple[str, str, Protocol]]
-"""Name, color and pulls."""
+"""Name, color and pulls of each protocol."""
 
 
 def work_functions(groups: Sequence[Protocol], units: str, reference: Sequence[Protocol] = ()) -> Figure:
-    """Return W(λ): the mean over the pulls of each protocol with a band of ± one standard deviation, and each pull.
+    """Return a figure of W(λ): mean over the pulls of each protocol, a band of ± one standard deviation, and each pull.
 
     Arguments:
-        groups: of the pulls.
-        units: LAMMPS's unit style.
-        reference: of the pulls to compare with, drawn dashed.
+        groups: protocols of the pulls.
+        units: LAMMPS unit style.
+        reference: protocols of the pulls to compare with, drawn dashed.
     """
     energy, length = ENERGY[units], LENGTH[units]
     named = _named(groups, units, reference)
@@ -63,9 +63,9 @@ def work_functions(groups: Sequence[Protocol], units: str, reference: Sequence[P
 
 
 def free_energies(groups: Sequence[Protocol], units: str, reference: Sequence[Protocol] = ()) -> Figure:
-    """Return ΔF(λ) by Jarzynski's equality with a band of ± one standard error, and the second cumulant.
+    """Return a figure of ΔF(λ) by Jarzynski's equality, a band of ± one standard error, and the second cumulant.
 
-    Arguments: as for :func:`work_functions`.
+    Arguments: see :func:`work_functions`.
     """
     energy, length = ENERGY[units], LENGTH[units]
     known = [
@@ -110,7 +110,7 @@ def free_energies(groups: Sequence[Protocol], units: str, reference: Sequence[Pr
 
 
 def _draw_band(axes: Axes, name: str, color: str, at: np.ndarray, value: np.ndarray, band: np.ndarray) -> None:
-    """Draw a curve with a band around it; those of pulls to compare with are dashed."""
+    """Draw a curve with a band around it, dashed for pulls to compare with."""
     axes.plot(at, value, "--" if name.startswith(REFERENCE) else "-", color=color, label=name)
     axes.fill_between(at, value - band, value + band, color=color, alpha=0.2, linewidth=0)
 
@@ -128,7 +128,7 @@ def _name(group: Protocol, units: str) -> str:
 
 
 def _each(group: Protocol) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return λ and W of each pull: on one grid where they have a mean, else as recorded, thinned."""
+    """Return λ and W of each pull, on the grid of the mean if there is one, otherwise thinned records."""
     if group.work is not None:
         return [(group.work.target, work) for work in group.work.works]
     found = []

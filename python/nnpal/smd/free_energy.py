@@ -1,4 +1,4 @@
-"""Free energies from the work of several pulls: Jarzynski's equality and the second cumulant.
+"""Free energies from the work of several pulls, by Jarzynski's equality and the second cumulant.
 
 Sources: Jarzynski, Phys. Rev. Lett. 78, 2690 (1997), doi:10.1103/PhysRevLett.78.2690; Park and Schulten, J. Chem.
 Phys. 120, 5946 (2004), doi:10.1063/1.1651473.
@@ -17,16 +17,16 @@ from nnpal.smd.pull import Pull
 
 @dataclass(frozen=True)
 class FreeEnergy:
-    """ΔF from the works of n pulls; arrays [...] as the works' trailing axes, energies in the works' unit.
+    """ΔF from the work of n pulls; arrays have the trailing axes of the work, [...], and its unit.
 
     Attributes:
         value: −kT ln ⟨exp(−W/kT)⟩.
-        error: its standard error, by the jackknife over pulls; nan for one pull.
-        bias: the jackknife's estimate of how far `value` lies above ΔF because the pulls are few (it is not subtracted,
-            and is itself too small where few pulls carry the average); nan for one pull.
+        error: standard error of `value`, by the jackknife over pulls; nan for one pull.
+        bias: jackknife estimate of `value` − ΔF due to the finite number of pulls (not subtracted, and too small if few
+            pulls dominate the average); nan for one pull.
         cumulant: ⟨W⟩ − var(W)/2kT, exact for Gaussian work; nan for one pull.
-        cumulant_error: its standard error for Gaussian work.
-        n_effective: (Σ w)²/Σ w² of the weights w = exp(−W/kT): how many pulls carry the average.
+        cumulant_error: standard error of `cumulant` for Gaussian work.
+        n_effective: effective number of pulls, (Σ w)²/Σ w² with weights w = exp(−W/kT).
         mean_work: ⟨W⟩.
     """
 
@@ -40,14 +40,14 @@ class FreeEnergy:
 
 
 def jarzynski(work: NDArray[np.float64], kT: float) -> FreeEnergy:
-    """Estimate ΔF = −kT ln ⟨exp(−W/kT)⟩ over pulls of one protocol from equilibrium.
+    """Estimate ΔF = −kT ln ⟨exp(−W/kT)⟩ from pulls of one protocol that start in equilibrium.
 
     Arguments:
-        work: W of each pull, [n_pulls, ...].
-        kT: in the unit of W.
+        work: work W of each pull, [n_pulls, ...].
+        kT: kT in the unit of W.
 
     Raises:
-        ValueError: no pulls, or kT is not greater than 0.
+        ValueError: there are no pulls, or kT is not above 0.
     """
     w = np.asarray(work, dtype=float)
     if w.ndim == 0 or len(w) == 0:
@@ -77,20 +77,20 @@ def _exponential_average(w: NDArray[np.float64], kT: float) -> NDArray[np.float6
 def jarzynski_profile(
     pulls: Sequence[Pull], kT: float, n_points: int = 201, equivalent_atoms: bool = False
 ) -> tuple[NDArray[np.float64], FreeEnergy]:
-    """Return λ [n_points] and ΔF(λ) from the works of several pulls along the same way.
+    """Return λ, [n_points], and ΔF(λ) from the work of several pulls along the same path.
 
-    ΔF is of the system with its spring at λ. For a stiff spring (k much larger than the curvature of the free energy)
-    it is the potential of mean force at d = λ but for terms of order 1/k (Park and Schulten, doi:10.1063/1.1651473).
-    The average is Jarzynski's, doi:10.1103/PhysRevLett.78.2690.
+    ΔF is that of the system including its spring at λ. For a stiff spring (k much larger than the curvature of the free
+    energy) it equals the potential of mean force at d = λ up to terms of order 1/k (Park and Schulten,
+    doi:10.1063/1.1651473). The average is Jarzynski's, doi:10.1103/PhysRevLett.78.2690.
 
     Arguments:
-        pulls: of one protocol.
-        kT: in the unit of the works.
-        n_points: of λ.
-        equivalent_atoms: whether pulls of different atoms are taken as equivalent by symmetry.
+        pulls: pulls of one protocol.
+        kT: kT in the unit of the work.
+        n_points: number of points in λ.
+        equivalent_atoms: whether pulls of different atoms are equivalent by symmetry.
 
     Raises:
-        ValueError: the pulls differ in k, rate, the start of λ or what they pull, or have no λ in common.
+        ValueError: the pulls differ in k, rate, initial λ or pulled atoms, or have no λ in common.
 
     Example:
         >>> from nnpal import jarzynski_profile, read_pull
@@ -112,12 +112,12 @@ def jarzynski_profile(
 
 
 def check_one_protocol(pulls: Sequence[Pull], equivalent_atoms: bool = False) -> None:
-    """Require that all pulls moved the same spring from the same λ at the same rate.
+    """Check that all pulls moved the same spring from the same λ at the same rate.
 
-    With `equivalent_atoms`, they may have pulled different atoms (or groups), but all of the same kind.
+    With `equivalent_atoms`, the pulled atoms (or groups) may differ, but must be of the same kind.
 
     Raises:
-        ValueError: they did not.
+        ValueError: the pulls differ.
     """
     if not pulls:
         raise ValueError("pulls: expected one or more, found none")

@@ -15,34 +15,34 @@ from nnpal.smd.trace import TraceFile
 
 
 class SMD:
-    """Pull a distance d by a spring whose far end moves, or by a constant force.
+    """Hook that pulls a distance d by a spring with a moving end, or by a constant force.
 
         U = ½ k (d − λ)²,  λ(t) = λ0 + rate·t        or        U = −F d
 
     Arguments:
-        context: LAMMPS, as the hook contract has it.
-        atoms: IDs of two atoms.
-        groups: names of two groups; d is between their centers of mass.
+        context: access to LAMMPS.
+        atoms: IDs of the two pulled atoms.
+        groups: names of two groups; d is the distance between their centers of mass.
         group: name of one group, whose center of mass is pulled relative to `point`.
-        point: x y z.
-        direction: d is along this vector; without it, d is the distance from the point.
+        point: coordinates x y z of the fixed point.
+        direction: vector along which d is measured; None: d is the distance from the point.
         k: spring constant, energy/distance².
-        rate: velocity of λ, distance/time; negative pushes together, 0 holds.
+        rate: velocity of λ, distance/time; negative values push together, 0 keeps λ fixed.
         start: λ0; by default d at the first evaluation.
-        force: constant force, energy/distance; positive lengthens d. Instead of `k` and `rate`.
-        file: name of a file that gets a row of every `every`-th step.
-        every: steps between rows.
+        force: constant force, energy/distance, instead of `k` and `rate`; positive values increase d.
+        file: name of the output file, with a row at every `every`-th step.
+        every: number of steps between rows.
 
     Attributes:
-        energy: U, energy units.
-        virial: of the spring, xx yy zz xy xz yz; zero for a point, whose force is external.
+        energy: bias energy U, energy units.
+        virial: virial of the spring, xx yy zz xy xz yz; zero with a point, because its force is external.
         vector: d, λ, spring force k (λ − d), work ∫ F dλ.
 
     Raises:
-        nnpal.hooks.HookError: options that do not fit, atoms or groups that cannot be pulled, or d at half the box.
+        nnpal.hooks.HookError: options are incompatible, atoms or groups cannot be pulled, or d is half the box.
     """
 
-    reads = ()  # neither the potential's energy nor its virial
+    reads = ()  # needs neither energy nor virial of the potential
 
     def __init__(
         self,
@@ -65,18 +65,18 @@ class SMD:
         if every < 1:
             raise HookError(f"every {every}: expected a number of steps of 1 or more")
         self._every = every
-        self._n_steps = 0  # dynamics steps seen, by all runs
-        self._seen = -1  # LAMMPS's step at the last evaluation; -1 before the first of a run
+        self._n_steps = 0  # number of dynamics steps in all runs
+        self._seen = -1  # LAMMPS step at the last evaluation; -1 before the first one of a run
         self._context = context
-        self._left: Pulled | None = None  # as the last run left it
+        self._left: Pulled | None = None  # state at the end of the last run
         self._is_running = False
         facts = {"units": context.units, "boltz": context.boltz, "pulled": self._distance.label}
         facts |= {"force": force} if force is not None else {"k": k, "rate": rate}
         self._trace = TraceFile(file, facts, writes=context.comm.rank == 0, log=context.log) if file else None
         if self._trace:
-            self.end_of_step = self._write_row  # else the fix calls nothing there
+            self.end_of_step = self._write_row  # without a file the fix calls nothing there
 
-        # tuples: an array of so few numbers takes longer to fill than the pull to compute
+        # tuples, because filling a small array takes longer than computing the pull
         self.energy = 0.0
         self.virial: tuple[float, ...] = (0.0,) * 6
         self.vector: tuple[float, ...] = (0.0,) * 4
@@ -120,19 +120,19 @@ class SMD:
             self._trace.write(context.time, step, self.vector)
 
     def _write_row(self, context: Context) -> None:
-        """Write a row of the file every so many steps."""
+        """Write a row of the file at every `every`-th step."""
         if self._trace and self._n_steps % self._every == 0:
             self._trace.write(context.time, context.step, self.vector)
 
     def post_run(self, context: Context) -> None:
-        """Write what is still in memory at the end of a run."""
+        """Write buffered rows at the end of a run."""
         self._left = self._pulled(context, self.vector[0])
         self._is_running = False
         if self._trace:
             self._trace.flush()
 
     def _pulled(self, context: Context, d: float) -> Pulled:
-        """Return what is pulled now, at the places where d was last measured (collective)."""
+        """Return the pulled atoms or groups at the last measurement of d (collective)."""
         distance = self._distance
         return Pulled(distance.names, distance.kinds(context), np.array(distance.places), d)
 
@@ -142,7 +142,7 @@ class SMD:
             self._trace.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a restart file keeps of the pull."""
+        """Return the state of the pull for a restart file."""
         state: dict[str, Any] = {"pulled": self._distance.label, "n_steps": self._n_steps}
         state["kind"] = type(self._steering).__name__
         state["steering"] = self._steering.state()
@@ -155,10 +155,10 @@ class SMD:
         """Resume a pull from a restart file.
 
         Arguments:
-            state: what :meth:`state_dict` returned.
+            state: result of :meth:`state_dict`.
 
         Raises:
-            HookError: it is of other atoms, or of another way to steer.
+            HookError: the state is for other atoms, or for another kind of steering.
         """
         kind = type(self._steering).__name__
         for name, found, expected in (("pulled", self._distance.label, state["pulled"]), ("by", kind, state["kind"])):
@@ -168,7 +168,7 @@ class SMD:
                     "the options of that run, or another fix ID to start a new pull"
                 )
         self._n_steps = state["n_steps"]
-        if state.get("left") is not None:  # files of earlier versions hold none
+        if state.get("left") is not None:  # missing in files of earlier versions
             self._left = Pulled(**state["left"])
         self._steering.load(state["steering"])
         if self._trace and state["trace"]:
@@ -176,7 +176,7 @@ class SMD:
 
 
 def choose_steering(k: float | None, rate: float | None, start: float | None, force: float | None) -> Steering:
-    """Return the moving spring or the constant force that the options ask for."""
+    """Return the moving spring or the constant force for the options."""
     for name, value in (("k", k), ("rate", rate), ("start", start), ("force", force)):
         if value is not None and not math.isfinite(value):
             raise HookError(f"{name} {value}: expected a finite number")
@@ -200,7 +200,7 @@ def choose_distance(
     point: Vector | None,
     direction: Vector | None,
 ) -> Distance:
-    """Return the distance that the options name."""
+    """Return the distance for the options."""
     given = [name for name, value in (("atoms", atoms), ("groups", groups), ("group", group)) if value is not None]
     if len(given) != 1:
         raise HookError(

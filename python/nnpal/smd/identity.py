@@ -1,4 +1,4 @@
-"""Whether a pull acts on the same atoms as before: IDs and groups may name others after a script has changed them."""
+"""Check that a pull acts on the same atoms as before: a script may change IDs and groups between runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnpal.hooks import Context, HookError
 
-# Of d: between runs atoms stand still but for rounding, and another atom is about a bond length away.
+# Largest move relative to d: between runs only rounding moves atoms; another atom is about a bond length away.
 JUMP = 1e-3
 
 _HOW_TO_FIX = (
@@ -21,11 +21,11 @@ _HOW_TO_FIX = (
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull acts on, as a run left it.
+    """The pulled atoms or groups at the end of a run.
 
     Attributes:
-        names: such as `atom 4` or `group tip`.
-        kinds: of each, in words: type and mass of an atom, number of atoms and mass of a group.
+        names: names, such as `atom 4` or `group tip`.
+        kinds: kind of each as text: type and mass of an atom, number of atoms and mass of a group.
         places: positions or centers of mass, [n, 3].
         d: the pulled distance.
     """
@@ -40,15 +40,15 @@ class Pulled:
 
 
 def require_same_atoms(context: Context, left: Pulled, now: Pulled) -> None:
-    """Warn where what is pulled has moved since the last run.
+    """Check that the pulled atoms or groups are the same, and warn if they have moved since the last run.
 
     Arguments:
-        context: LAMMPS, to measure across periodic boundaries and to warn.
-        left: as the last run, or the run that wrote the restart file, left it.
-        now: as it is at the start of this run.
+        context: access to LAMMPS, for minimum images and warnings.
+        left: state at the end of the last run, or of the run that wrote the restart file.
+        now: state at the start of this run.
 
     Raises:
-        HookError: an atom has another type or mass, or a group another number of atoms or mass.
+        HookError: the type or mass of an atom, or the number of atoms or mass of a group, has changed.
     """
     how_to_fix = _HOW_TO_FIX.format(fix=context.fix_id)
     for name, was, is_ in zip(now.names, left.kinds, now.kinds, strict=True):
@@ -69,28 +69,28 @@ def require_same_atoms(context: Context, left: Pulled, now: Pulled) -> None:
 
 
 def kinds_of_atoms(context: Context, tags: list[int]) -> list[str]:
-    """Return type and mass of each atom in words, the same on every rank (collective)."""
+    """Return type and mass of each atom as text, the same on every rank (collective)."""
     mine = np.zeros(len(tags))
     for i, tag in enumerate(tags):
         mine[i] = context.type[context.tag == tag].sum()
     types = (context.comm.allreduce(mine) if context.comm.size > 1 else mine).astype(int)
     try:
         masses = context.masses
-    except HookError:  # an atom style with a mass for each atom
+    except HookError:  # an atom style with per-atom masses
         return [f"type {type_}" for type_ in types]
     return [f"type {type_} and mass {masses[type_]:g}" for type_ in types]
 
 
 def kinds_of_groups(context: Context, names: list[str]) -> list[str]:
-    """Return number of atoms and mass of each group in words, the same on every rank (collective)."""
+    """Return number of atoms and mass of each group as text, the same on every rank (collective)."""
     return [f"{context.group_count(name)} atoms and mass {context.group_mass(name):.10g}" for name in names]
 
 
 def require_whole_groups(context: Context, names: list[str], counts: list[int]) -> None:
-    """Require that groups have all their atoms in a trial state (collective).
+    """Check that groups have all their atoms in a trial state (collective).
 
     Raises:
-        HookError: a Monte Carlo fix tries to delete or insert some.
+        HookError: a Monte Carlo fix tries to delete or insert atoms of a group.
     """
     for name, count in zip(names, counts, strict=True):
         found = context.group_count(name)

@@ -1,4 +1,4 @@
-"""Activation energies by member of an ensemble: of each member's own pulls, or along a pull under the members' mean."""
+"""Activation energies under each member of an ensemble: from its own pulls, or along pulls under the members' mean."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nnpal.smd.pull import Pull, activation_energy, rows_in_window, running_mean
 
 
 def own_pulls(groups: Sequence[Sequence[Pull]], factor: float | None = None) -> MembersEstimate:
-    """Return the mean activation energy of each member's own pulls.
+    """Return the mean activation energy under each member, from its own pulls.
 
     Arguments:
         groups: pulls of each member, [n_members][n_pulls].
-        factor: calibration of the spread.
+        factor: calibration factor of the spread.
 
     Raises:
-        ValueError: fewer than 2 members, or a member without pulls.
+        ValueError: there are fewer than 2 members, or a member without pulls.
     """
     for number, pulls in enumerate(groups):
         if not pulls:
@@ -41,30 +41,30 @@ def along_pulls(
 
         W_m(λ) = W(λ) + ⟨ΔU_m⟩_λ − ⟨ΔU_m⟩_start          E_a,m = max over λ of W_m(λ)
 
-    ⟨ΔU_m⟩ is the mean over the frames within half a window of λ. Where a bond lets go with a jump (:func:`jump_of`), no
-    work is done during it, so that the change of ΔU_m across it is left out, and members move its place, by ΔU_m'/k.
-    What they change in the path, or in the heat that a fast pull dissipates, is of second order or not seen; pulls of
-    each member (:func:`own_pulls`) see it.
+    ⟨ΔU_m⟩ is the mean over the frames within half a window of λ. If a bond ruptures with a jump (:func:`jump_of`), no
+    work is done during it, so the change of ΔU_m across it is omitted, and members shift the jump by ΔU_m'/k. Their
+    effects on the path are of second order, and those on the heat that a fast pull dissipates are not included; pulls
+    under each member (:func:`own_pulls`) include both.
 
     Arguments:
-        pulls: under the members' mean.
-        steps: of the saved frames of each pull, [n_pulls][n_frames].
-        energies: U_m of these frames, in the pull's units, [n_pulls][n_members, n_frames].
-        window: of λ.
-        factor: calibration of the spread.
+        pulls: pulls under the members' mean.
+        steps: steps of each pull's saved frames, [n_pulls][n_frames].
+        energies: U_m of these frames, in the units of the pulls, [n_pulls][n_members, n_frames].
+        window: interval in λ for means.
+        factor: calibration factor of the spread.
 
     Raises:
-        ValueError: fewer than 2 members, or frames that do not span a pull.
+        ValueError: there are fewer than 2 members, or the frames do not span a pull.
     """
     found = [_along(pull, own, of, window) for pull, own, of in zip(pulls, steps, energies, strict=True)]
     return MembersEstimate(np.mean(found, axis=0), "first order", factor=factor)
 
 
 def mean_activation_energy(pulls: Sequence[Pull]) -> tuple[float, float | None]:
-    """Return the mean over pulls and its standard error (n − 1 form), which one pull does not have.
+    """Return the mean activation energy of pulls and its standard error (n − 1 form), None for one pull.
 
     Arguments:
-        pulls: of moving springs, one or more, in one unit of energy.
+        pulls: one or more pulls with a moving spring, in the same unit of energy.
 
     Example:
         >>> from nnpal import mean_activation_energy, read_pull
@@ -78,7 +78,7 @@ def mean_activation_energy(pulls: Sequence[Pull]) -> tuple[float, float | None]:
 
 
 def _along(pull: Pull, steps: NDArray[np.int64], energies: NDArray[np.float64], window: float) -> NDArray[np.float64]:
-    """Return E_a of each member along one pull, [n_members]."""
+    """Return E_a under each member along one pull, [n_members]."""
     name = pull.name or "pull"
     _, rows, frames = np.intersect1d(pull.step, steps, return_indices=True)
     sign = np.sign(pull.target[-1] - pull.target[0])
@@ -96,9 +96,9 @@ def _along(pull: Pull, steps: NDArray[np.int64], energies: NDArray[np.float64], 
             "largest: dump frames at steps at which the file has rows, from the start of the pull on"
         )
     difference = energies[:, frames] - energies[:, frames].mean(axis=0)
-    last = way <= max(at[-1], top)  # beyond the frames nothing is known of the members
+    last = way <= max(at[-1], top)  # beyond the frames the members' energies are unknown
     jump = sign * jump_of(pull, window)
-    before = ~(at > jump)  # all where there is none
+    before = ~(at > jump)  # all true without a jump
     if before.all():
         smooth = _smoothed(at, difference, half)
         change = np.stack([np.interp(way[last], at, one - one[0]) for one in smooth])
@@ -108,9 +108,9 @@ def _along(pull: Pull, steps: NDArray[np.int64], energies: NDArray[np.float64], 
 
 
 def jump_of(pull: Pull, window: float) -> float:
-    """Return λ where the bond ruptures with a jump; nan where the force falls so slowly that the path can be followed.
+    """Return λ of a sudden bond rupture; nan if the force decreases so slowly that there is no jump.
 
-    A jump is a fall of the running mean of the force from 3/4 to 1/4 of its largest value within one window.
+    A jump is a decrease of the running mean of the force from 3/4 to 1/4 of its largest value within one window.
     """
     sign = np.sign(pull.target[-1] - pull.target[0])
     force = sign * running_mean(pull.force, rows_in_window(pull, window))
@@ -129,17 +129,17 @@ def _across_jump(
     window: float,
     jump: float,
 ) -> NDArray[np.float64]:
-    """Return the change of the work of each member at each λ of `way`, where the bond ruptures with a jump.
+    """Return the change of the work under each member at each λ of `way`, if the bond ruptures with a jump.
 
-    The jump is where the minimum that the molecule follows ends, dλ/dd = 0 with λ = d + U'(d)/k. A member moves it by
-    δλ = ΔU'(d)/k, over which the spring pulls with the force before the jump instead of that after it. So from the jump
-    on the work has changed by ΔU + (F − F_landed) ΔU'/k at its beginning, and by what ΔU gains after the landing.
+    The jump occurs where the minimum that the molecule follows ends, dλ/dd = 0 with λ = d + U'(d)/k. A member shifts it
+    by δλ = ΔU'(d)/k, over which the spring pulls with the force before the jump instead of that after it. So after the
+    jump the work has changed by ΔU + (F − F_landed) ΔU'/k at its beginning, plus the change of ΔU after the landing.
 
     Arguments:
-        rows: of the frames, [n_frames].
+        rows: rows of the frames, [n_frames].
         difference: ΔU_m of the frames, [n_members, n_frames].
-        way: λ, growing, [n_rows].
-        jump: λ of the jump, in the sense of `way`.
+        way: increasing λ, with its sign changed for a push, [n_rows].
+        jump: λ of the jump, with the sign of `way`.
     """
     sign = np.sign(pull.target[-1] - pull.target[0])
     at, d, half = sign * pull.target[rows], sign * pull.d[rows], 0.5 * window
@@ -154,9 +154,9 @@ def _across_jump(
     stretch = pull.target - pull.d
     k = float(pull.force @ stretch / (stretch @ stretch))
     leaving = d[edge][-1]
-    fits = [np.polyfit(d[edge] - leaving, one[edge], 1) for one in difference]  # slope, value at the jump
+    fits = [np.polyfit(d[edge] - leaving, one[edge], 1) for one in difference]  # slope and value at the jump
     passed = (sign * pull.target > jump) & (sign * pull.target <= jump + window)
-    fall = k * (at[edge][-1] - leaving) - sign * float(pull.force[passed].mean())  # of the force in the jump
+    fall = k * (at[edge][-1] - leaving) - sign * float(pull.force[passed].mean())  # decrease of the force in the jump
     landed = ~before & (at <= jump + window)
     parts = [_smoothed(at[side], difference[:, side], half) for side in (before, ~before)]
     found = []
@@ -169,7 +169,7 @@ def _across_jump(
 
 
 def _smoothed(at: NDArray[np.float64], values: NDArray[np.float64], half: float) -> NDArray[np.float64]:
-    """Return the mean of values, [n_members, n], over all within `half` of each place, [n]."""
+    """Return the mean of values, [n_members, n], within `half` of each point of `at`, [n]."""
     low, high = np.searchsorted(at, at - half - 1e-9), np.searchsorted(at, at + half + 1e-9)
     sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
     return np.asarray((sums[:, high] - sums[:, low]) / (high - low))

@@ -1,4 +1,4 @@
-"""Pulls sorted by their protocol: one spring, one rate, one bond."""
+"""Pulls grouped by protocol: the same spring, rate and bond."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nnpal.smd.work import MeanWork, mean_work
 
 @dataclass(frozen=True)
 class Protocol:
-    """Pulls of one protocol, with their mean work and, of two pulls or more, their free energy.
+    """Pulls of one protocol, with their mean work and, for two or more pulls, their free energy.
 
     Attributes:
-        rate: of the pulls, length by time of their units; None where their files do not state it.
-        k: of the spring; None where not stated.
-        pulls: in their order.
-        work: mean work; None where their λ do not start together or overlap.
-        free_energy: λ, [n_points], and ΔF(λ); None of one pull, or without ``work``.
+        rate: pulling rate, length/time in the units of the pulls; None if not in their files.
+        k: spring constant; None if not in their files.
+        pulls: pulls in the given order.
+        work: mean work; None if their λ do not start at the same value or do not overlap.
+        free_energy: λ, [n_points], and ΔF(λ); None for one pull, or without ``work``.
     """
 
     rate: float | None
@@ -33,12 +33,12 @@ class Protocol:
 
 
 def protocols(pulls: Sequence[Pull], kT: float, equivalent_atoms: bool = False) -> list[Protocol]:
-    """Return the pulls by protocol, the slowest first.
+    """Return the pulls grouped by protocol, the slowest first.
 
     Arguments:
-        pulls: of moving springs.
-        kT: in the unit of the works.
-        equivalent_atoms: whether pulls of different atoms are taken as equivalent by symmetry.
+        pulls: pulls with a moving spring.
+        kT: kT in the unit of the work.
+        equivalent_atoms: whether pulls of different atoms are equivalent by symmetry.
     """
     groups: dict[tuple[str | None, ...], list[Pull]] = {}
     for pull in pulls:
@@ -52,6 +52,6 @@ def _protocol(rate: str | None, k: str | None, pulls: Sequence[Pull], kT: float,
     try:
         work = mean_work(pulls, equivalent_atoms=equivalent_atoms)
         free = jarzynski_profile(pulls, kT, equivalent_atoms=equivalent_atoms) if len(pulls) > 1 else None
-    except ValueError:  # other starts, or no λ in common; the report's notes say it
+    except ValueError:  # different starts, or no λ in common; see the report's notes
         work, free = None, None
     return Protocol(None if rate is None else float(rate), None if k is None else float(k), pulls, work, free)

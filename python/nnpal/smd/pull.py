@@ -1,4 +1,4 @@
-"""One pull: work function, activation energy, and where the bond breaks."""
+"""One pull: work function, activation energy, and breaking distance."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Pull:
-    """What one pull recorded, in the units of its script; arrays [n_rows] in the order of time.
+    """Records of one pull, in the units of its script; arrays, [n_rows], in order of time.
 
     Attributes:
-        step: LAMMPS's step.
+        step: LAMMPS step of each row.
         d: pulled distance.
-        target: λ.
+        target: position λ of the spring's far end.
         force: spring force k (λ − d).
-        work: ∫ F dλ since the start of the pull: W as a function of λ (or of d) is the work function.
-        facts: what the file says of the pull: units, boltz, k, rate, ...
-        name: the file.
+        work: ∫ F dλ since the start of the pull; W as a function of λ (or d) is the work function.
+        facts: facts from the file: units, boltz, k, rate, ...
+        name: name of the file.
     """
 
     step: NDArray[np.int64]
@@ -33,15 +33,15 @@ class Pull:
 
 @dataclass(frozen=True)
 class Break:
-    """Where the pulled bond gave way: the largest force that it bore, averaged over vibrations.
+    """The rupture of the pulled bond: the largest force on it, averaged over vibrations.
 
     Attributes:
         d: breaking distance.
-        target: λ there.
+        target: λ at the break.
         force: largest mean force.
-        work: work done by then.
-        broken: whether the mean force fell for good below half of its largest value; if not, the pull ended before
-            the break, and the other numbers are those of the strongest pull so far.
+        work: work done until the break.
+        broken: whether the mean force finally fell below half of its largest value; if not, the pull ended before the
+            break, and the other numbers are those at the largest force so far.
     """
 
     d: float
@@ -54,15 +54,15 @@ class Break:
 def activation_energy(pull: Pull) -> float:
     """Return the largest value of the work function, max over λ of W(λ), with W = 0 at the start of the pull.
 
-    It is the work that the far end of the spring has done when the bond has let go: beyond, the spring is slack and W
-    stays level. It contains the heat dissipated on the way, so it grows with the rate, and one pull scatters by
-    thermal motion; :func:`nnpal.smd.jarzynski` takes both out.
+    It is the work that the far end of the spring has done when the bond has ruptured; beyond, the spring is slack and W
+    constant. It includes dissipated heat, so it grows with the rate, and it scatters between pulls by thermal motion;
+    :func:`nnpal.smd.jarzynski` corrects for both.
 
     Arguments:
-        pull: of a moving spring.
+        pull: pull with a moving spring.
 
-    Returns:
-        Energy in the unit of the script.
+        Returns:
+            Activation energy in the unit of the script.
 
     Example:
         >>> from nnpal import activation_energy, read_pull
@@ -73,12 +73,12 @@ def activation_energy(pull: Pull) -> float:
 
 
 def find_break(pull: Pull, window: float) -> Break:
-    """Return where the running mean of the force over `window` of λ is largest.
+    """Return the break, where the running mean of the force over an interval `window` in λ is largest.
 
     Arguments:
-        pull: of a moving spring.
-        window: distance units; long enough to average the vibrations of the bond (rate × some periods), short
-            enough to leave the rise of the force.
+        pull: pull with a moving spring.
+        window: interval in λ, distance units; long enough to average the vibrations of the bond (rate × some periods),
+            short enough to preserve the rise of the force.
 
     Raises:
         ValueError: λ does not move, or the window is not between one row and the whole pull.
@@ -91,7 +91,7 @@ def find_break(pull: Pull, window: float) -> Break:
     """
     n = rows_in_window(pull, window)
     force, d, target, work = (running_mean(v, n) for v in (pull.force, pull.d, pull.target, pull.work))
-    sign = np.sign(pull.target[-1] - pull.target[0])  # of pushing together, the force is negative
+    sign = np.sign(pull.target[-1] - pull.target[0])  # the force is negative when pushing together
     top = int(np.argmax(sign * force))
     after = sign * force[top:]
     return Break(
@@ -104,17 +104,17 @@ def find_break(pull: Pull, window: float) -> Break:
 
 
 def letting_go(pull: Pull, window: float) -> float:
-    """Return λ where the bond ruptures: the mean force over `window` has fallen to half of its largest value.
+    """Return λ where the bond has ruptured: the mean force over `window` has fallen to half of its largest value.
 
-    It lies after the largest force, by as much as the bond bears on the falling side. NaN: the pull ended before, or
-    the spring never pulled.
+    It is after the largest force, as the bond still carries a force then. NaN: the pull ended before, or the spring
+    never pulled.
 
     Arguments:
-        pull: of a moving spring.
-        window: distance units, as for :func:`find_break`.
+        pull: pull with a moving spring.
+        window: interval in λ, distance units, see :func:`find_break`.
 
     Raises:
-        ValueError: as for :func:`find_break`.
+        ValueError: see :func:`find_break`.
     """
     force = np.sign(pull.target[-1] - pull.target[0]) * running_mean(pull.force, rows_in_window(pull, window))
     top = int(np.argmax(force))
@@ -137,11 +137,11 @@ def rows_in_window(pull: Pull, window: float) -> int:
 
 
 def running_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Return the centered mean over n values (n odd), [n_values]; at the ends over as many as there are both ways.
+    """Return the centered mean over n values (n odd), [n_values]; windows are shortened symmetrically at the ends.
 
     Arguments:
-        values: in order, [n_values].
-        n: how many to average, odd.
+        values: values in order, [n_values].
+        n: number of values to average, odd.
     """
     half = np.minimum(np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]), n // 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])

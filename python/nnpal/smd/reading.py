@@ -1,4 +1,4 @@
-"""Read a pull from what a user recorded: the hook's own file, a file of `fix print`, or a LAMMPS log."""
+"""Read a pull from the hook's own file, a file of `fix print`, or a LAMMPS log."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from nnpal.smd.trace import FIELDS
 
 
 def read_pull(path: str | os.PathLike[str], fix: str | None = None) -> Pull:
-    """Read a pull.
+    """Read a pull from a file.
 
-    Understood are the hook's own file (`file pull.txt`); a table with the names `step d lambda force work` in a line
-    that begins with #, as `fix print ... title "# step d lambda force work"` makes it; and a log with a thermo
-    table that has the columns Step and f_ID[1] ... f_ID[4].
+    The file may be the hook's own (`file pull.txt`); a table with the names `step d lambda force work` in a line that
+    begins with #, as written by `fix print ... title "# step d lambda force work"`; or a log with a thermo table that
+    has the columns Step and f_ID[1] ... f_ID[4].
 
     Arguments:
-        path: the file.
+        path: path of the file.
         fix: fix ID, for a log with several fixes of four values.
 
     Returns:
         Columns of the pull, in the units of its script.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: it holds no pull.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file contains no pull.
 
     Example:
         >>> from nnpal import read_pull
@@ -51,7 +51,7 @@ def read_pull(path: str | os.PathLike[str], fix: str | None = None) -> Pull:
             "`# step d lambda force work`, or a log with Step and f_ID[1] ... f_ID[4]"
         )
     values = np.array([[row[names.index(name)] for name in FIELDS] for row in rows])
-    # Where one run ends and the next begins, thermo output repeats the step
+    # Thermo output repeats the step at the boundary of two runs
     fresh = np.ones(len(values), dtype=bool)
     fresh[1:] = np.any(values[1:, [0, 2]] != values[:-1, [0, 2]], axis=1)
     values = values[fresh]
@@ -90,7 +90,7 @@ def _thermo(text: str, fix: str | None, path: str) -> tuple[list[str], list[list
 
 
 def _numbers(lines: list[str], n_columns: int) -> list[list[float]]:
-    """Return the lines that are n numbers each; warnings and half lines among them are left out."""
+    """Return the lines that have n numbers each, without warnings and incomplete lines."""
     rows = []
     for line in lines:
         try:

@@ -1,4 +1,4 @@
-"""Do the ends of a molecule turn as it is pulled apart? Rotations of what is bonded to the pulled atoms."""
+"""Rotations of the ends of a molecule, the atoms bonded to the pulled atoms, as it is pulled apart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nnpal.geometry.nearest_image import nearest_vectors
 
 BOND = 1.15
-"""Times the sum of covalent radii: what is nearer is bonded."""
+"""Largest length of a bond relative to the sum of covalent radii."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class EndRotations:
     """Rotations of the two ends since the first frame, relative to the rest of the molecule, degrees.
 
     Attributes:
-        twist: about the line between the pulled atoms, signed and without jumps of 360, [n_frames, 2].
-        tilt: of the end's own axis away from that line, 0 to 180, [n_frames, 2].
-        groups: atoms of the two ends, without the pulled ones.
+        twist: rotation about the line between the pulled atoms, signed and without jumps of 360, [n_frames, 2].
+        tilt: angle between the end's axis and that line, 0 to 180, [n_frames, 2].
+        groups: atoms of the two ends, without the pulled atoms.
     """
 
     twist: NDArray[np.float64]
@@ -37,22 +37,22 @@ def end_rotations(
     atoms: tuple[int, int],
     groups: tuple[Sequence[int], Sequence[int]] | None = None,
 ) -> EndRotations:
-    """Return how far both ends of a molecule have turned in each frame.
+    """Return the rotations of both ends of a molecule in each frame.
 
-    The molecule may lie across a periodic boundary; other molecules do not count. Its own rotation is taken out first:
-    the line between the pulled atoms is turned to where it was, and then about itself so that the atoms of neither end
-    fit best. What is left of an end is the rotation that fits the vectors from its pulled atom to its other atoms best
-    (Kabsch, Acta Cryst. A 32, 922 (1976), doi:10.1107/S0567739476001873), taken apart into a twist about the line and a
-    tilt of it.
+    The molecule may cross a periodic boundary; other molecules are ignored. Its overall rotation is removed first: the
+    line between the pulled atoms is rotated to its direction in the reference, then the molecule about the line for the
+    best fit of the atoms that belong to neither end. The remaining rotation of an end is the best fit for the vectors
+    from its pulled atom to its other atoms (Kabsch, Acta Cryst. A 32, 922 (1976), doi:10.1107/S0567739476001873),
+    decomposed into a twist about the line and a tilt.
 
     Arguments:
-        frames: of one pull, in order; the first is the reference.
-        atoms: the pulled ones, from 0.
-        groups: other atoms of the two ends; None: those bonded to each pulled atom in the first frame, but for the one
+        frames: frames of one pull, in order; the first is the reference.
+        atoms: indices of the pulled atoms, from 0.
+        groups: other atoms of the two ends; None: those bonded to each pulled atom in the first frame, except the one
             towards the other end.
 
     Raises:
-        ValueError: no frames, or an end with fewer than 2 other atoms, whose rotation is not known.
+        ValueError: there are no frames, or an end has fewer than 2 other atoms, so that its rotation is undefined.
     """
     if not frames:
         raise ValueError("frames: none, expected one or more")
@@ -78,7 +78,7 @@ def end_rotations(
 
 
 def bonded_groups(frame: Atoms, atoms: tuple[int, int]) -> tuple[list[int], list[int]]:
-    """Return the atoms bonded to each of two atoms, but for the one on the shortest way of bonds to the other."""
+    """Return the atoms bonded to each of two atoms, except the one on the shortest path of bonds to the other."""
     bonded, found = _bonds(frame), []
     for atom, other in (atoms, atoms[::-1]):
         steps = _steps_from(other, bonded)
@@ -89,7 +89,7 @@ def bonded_groups(frame: Atoms, atoms: tuple[int, int]) -> tuple[list[int], list
 
 
 def _rest(frame: Atoms, atoms: tuple[int, int], groups: tuple[Sequence[int], Sequence[int]]) -> list[int]:
-    """Return the atoms of the molecule that belong to neither end; all of it where there are none."""
+    """Return the atoms of the molecule that belong to neither end, or all its atoms if there are none."""
     bonded = _bonds(frame)
     molecule = sorted({k for atom in atoms for k in _steps_from(atom, bonded)} | {*groups[0], *groups[1]})
     return [k for k in molecule if k not in {*atoms, *groups[0], *groups[1]}] or molecule
@@ -109,7 +109,7 @@ def _vectors(frame: Atoms, atom: int, others: Sequence[int]) -> NDArray[np.float
 
 
 def _steps_from(start: int, bonded: dict[int, list[int]]) -> dict[int, int]:
-    """Return the number of bonds from an atom to each that it is connected with."""
+    """Return the number of bonds from an atom to each atom that it is connected to."""
     steps, waiting = {start: 0}, deque([start])
     while waiting:
         at = waiting.popleft()
@@ -125,9 +125,9 @@ def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _turning(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the smallest rotation that takes one unit vector to another, [3, 3]."""
+    """Return the smallest rotation from one unit vector to another, [3, 3]."""
     axis, cosine = np.cross(start, end), float(start @ end)
-    if cosine < -1.0 + 1e-12:  # half a turn about any axis across
+    if cosine < -1.0 + 1e-12:  # 180° about any perpendicular axis
         across = _unit(np.cross(start, np.eye(3)[np.abs(start).argmin()]))
         return np.asarray(2.0 * np.outer(across, across) - np.eye(3))
     cross = _cross(axis)
@@ -137,7 +137,7 @@ def _turning(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np
 def _about(
     line: NDArray[np.float64], points: NDArray[np.float64], reference: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the rotation about a line that brings points nearest to a reference, both from a point on it."""
+    """Return the rotation about a line that best fits points to a reference, both relative to a point on it."""
     sine = float((np.cross(points, reference) @ line).sum())
     flat = [one - np.outer(one @ line, line) for one in (points, reference)]
     cosine = float((flat[0] * flat[1]).sum())
@@ -146,17 +146,17 @@ def _about(
 
 
 def _kabsch(reference: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the proper rotation R that makes R reference nearest to points, [3, 3]."""
+    """Return the proper rotation R that best fits R reference to points, [3, 3]."""
     left, _, right = np.linalg.svd(points.T @ reference)
     mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     return np.asarray(left @ mirror @ right)
 
 
 def _taken_apart(rotation: NDArray[np.float64], line: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the twist about a line and the tilt of it that a rotation is made of, degrees."""
+    """Return the twist about a line and the tilt that make up a rotation, degrees."""
     turned = rotation @ line
     tilt = float(np.degrees(np.arccos(np.clip(turned @ line, -1.0, 1.0))))
-    twist = _turning(turned, line) @ rotation  # leaves the line as it is
+    twist = _turning(turned, line) @ rotation  # leaves the line unchanged
     across = _unit(np.cross(line, np.eye(3)[np.abs(line).argmin()]))
     moved = twist @ across
     return float(np.degrees(np.arctan2(np.cross(across, moved) @ line, across @ moved))), tilt

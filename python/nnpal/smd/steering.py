@@ -1,4 +1,4 @@
-"""The two ways to pull, as pure functions of time and distance: a moving spring and a constant force."""
+"""The two kinds of steering, functions of time and distance only: a moving spring and a constant force."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 
 class Steering(Protocol):
-    """What acts on the distance d. All numbers are in the script's units.
+    """A bias on the distance d, in the script's units.
 
     Attributes:
-        target: λ, where the spring's far end stands.
-        force: on d, positive where it lengthens d.
-        energy: of the spring or of the constant force.
-        work: done by the far end since the start.
+        target: position λ of the spring's far end.
+        force: force on d, positive if it increases d.
+        energy: energy of the spring or of the constant force.
+        work: work done by the far end since the start.
     """
 
     target: float
@@ -21,19 +21,19 @@ class Steering(Protocol):
     work: float
 
     def begin(self, d: float) -> None:
-        """Start the pull at distance d, unless it started already."""
+        """Start the pull at distance d, unless it has started."""
         ...
 
     def advance(self, dt: float) -> None:
-        """Let one time step of dt pass; `evaluate` follows."""
+        """Advance by a time step dt; call `evaluate` next."""
         ...
 
     def evaluate(self, d: float) -> None:
-        """Set target, force, energy and work at distance d; the last call within a step counts."""
+        """Compute force, energy and work at distance d; the last call within a step counts."""
         ...
 
     def energy_at(self, d: float) -> float:
-        """Return the energy at distance d with the far end where it stands; nothing moves on."""
+        """Return the energy at distance d for the current position of the far end, without changing the state."""
         ...
 
     def state(self) -> dict[str, Any]: ...
@@ -42,7 +42,7 @@ class Steering(Protocol):
 
 
 class MovingSpring:
-    """U = ½ k (d − λ)², whose far end moves at constant velocity.
+    """A spring, U = ½ k (d − λ)², whose far end moves at constant velocity.
 
         λ(t) = λ0 + rate · t,   F = k (λ − d),   W = ∫ F dλ   by the trapezoid rule over the steps
 
@@ -50,8 +50,8 @@ class MovingSpring:
 
     Arguments:
         k: spring constant, energy/distance².
-        rate: velocity of λ, distance/time; 0 holds it.
-        start: λ0; None takes the distance at `begin`.
+        rate: velocity of λ, distance/time; 0 keeps it fixed.
+        start: λ0; None: the distance at `begin`.
     """
 
     def __init__(self, k: float, rate: float, start: float | None) -> None:
@@ -63,7 +63,7 @@ class MovingSpring:
         self._anchor = self.target  # λ when n was 0
         self._n = 0
         self._dt = 0.0
-        self._last = (self.target, 0.0, 0.0)  # λ, F and W at the end of the step before
+        self._last = (self.target, 0.0, 0.0)  # λ, F and W at the end of the previous step
 
     def begin(self, d: float) -> None:
         if not self._begun:
@@ -101,19 +101,19 @@ class MovingSpring:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on where a pull stood. Another k or rate than the pull's acts from here on."""
+        """Restore the state of a pull; if k or rate differ from it, the new values apply from here on."""
         self.target, self.force, self.work = state["target"], state["force"], state["work"]
         self._begun, self._last = state["begun"], tuple(state["last"])
         if state["rate"] == self.rate:
             self._anchor, self._n, self._dt = state["anchor"], state["n"], state["dt"]
         else:
             self._anchor, self._n, self._dt = self.target, 0, 0.0
-        if state["k"] != self.k:  # the jump of the force at the same λ is no work of this protocol
+        if state["k"] != self.k:  # the jump of the force at the same λ does no work
             self._last = (self.target, 0.0, self.work)
 
 
 class ConstantForce:
-    """U = −F d: a force F on d that never changes. λ stays at d0, the distance at `begin`; W = F (d − d0)."""
+    """A constant force F on d, U = −F d. λ stays at d0, the distance at `begin`; W = F (d − d0)."""
 
     def __init__(self, force: float) -> None:
         self.force = force

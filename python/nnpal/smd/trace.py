@@ -1,4 +1,4 @@
-"""The file that a pull writes: a COLVAR file of PLUMED's form, a row of every so many steps."""
+"""The output file of a pull, in the format of PLUMED's COLVAR files, with rows at regular intervals."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from nnpal.runtime.places import begins_with, set_aside
 from nnpal.runtime.rows_file import RowsFile
 
 FIELDS = ("step", "d", "lambda", "force", "work")
-"""What a reader needs."""
+"""Columns that readers require."""
 _HEADER = "#! FIELDS time " + " ".join(FIELDS)
-_EARLIER_HEADER = "#! FIELDS " + " ".join(FIELDS)  # of versions that wrote no time
+_EARLIER_HEADER = "#! FIELDS " + " ".join(FIELDS)  # of versions without time
 _SECONDS_BETWEEN_FLUSHES = 1.0
 
 
 class TraceFile:
-    """Rows of a pull, appended; rank 0 writes, all ranks count.
+    """Writer of a pull's rows; rank 0 writes, all ranks count.
 
     A new pull starts a new file, and the file of an earlier pull is kept under another name. A pull that continues
-    from a restart file keeps the rows up to there and drops those of steps that will be repeated. The file is opened
-    at the first row, so that a script which fails to start does not change an older file.
+    from a restart file keeps the rows up to the restart and drops those of steps that will be repeated. The file is
+    opened at the first row, so that a script that fails to start does not change an older file.
 
     Arguments:
         path: file name.
-        facts: written into `#! SET` lines.
+        facts: facts for the `#! SET` lines.
         writes: whether this rank writes.
-        log: told under which name an earlier file is kept.
+        log: function that reports the new name of an earlier file.
 
     Raises:
-        HookError: there is something else than such a file, or no file can be written.
+        HookError: there is another kind of file, or the file cannot be written.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class TraceFile:
             self._require_own()
 
     def write(self, time_: float, step: int, values: Sequence[float]) -> None:
-        """Append a row: time, step, and d, λ, force, work with all their digits."""
+        """Append a row: time, step, and d, λ, force and work with all digits."""
         self.n_rows += 1
         if not self._writes:
             return
@@ -87,7 +87,7 @@ class TraceFile:
 
     def _be_writer(self) -> None:
         if self._writer is None:
-            self._require_own()  # once more: something may have come there since the fix was defined
+            self._require_own()  # again: a file may have been created since the fix was defined
             self._writer = Writer(self._path)
 
     def _require_own(self) -> None:
@@ -98,7 +98,7 @@ class TraceFile:
         return {"path": str(self._path), "n_rows": self.n_rows}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on after the first n rows of the same file; any other, or none, is started again."""
+        """Continue after the first n rows of the same file; otherwise start a new file."""
         if state["path"] != str(self._path):
             return
         there = self._path.is_file() and begins_with(self._path, _HEADER.encode())
@@ -110,7 +110,7 @@ class TraceFile:
             return n_rows
         self._be_writer()
         lines = self._path.read_text().splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):  # cut off as LAMMPS was killed
+        if lines and not lines[-1].endswith("\n"):  # cut off when LAMMPS was killed
             lines.pop()
         rows = [i for i, line in enumerate(lines) if not line.startswith("#")]
         kept = min(n_rows, len(rows))
@@ -120,12 +120,12 @@ class TraceFile:
     def _open_new(self) -> RowsFile:
         if kept := set_aside(self._path):
             self._log(f"smd: {self._path} of an earlier pull is kept as {kept}")
-        # one word each: PLUMED passes over a SET of several
+        # one word each, because PLUMED ignores a SET of several
         lines = [_HEADER, *(f"#! SET {name} {str(value).replace(' ', ',')}" for name, value in self._facts.items())]
         write_whole(self._path, ("\n".join(lines) + "\n").encode())
         return RowsFile(self._path)
 
 
 def is_trace_file(path: Path) -> bool:
-    """Return whether a file begins as a trace of SMD does."""
+    """Return whether a file starts like a trace of SMD."""
     return any(begins_with(path, header.encode()) for header in (_HEADER, _EARLIER_HEADER))

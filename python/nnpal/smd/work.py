@@ -1,4 +1,4 @@
-"""The work function of several pulls along one way: its mean and scatter."""
+"""Mean and scatter of the work function of several pulls along the same path."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class MeanWork:
 
     Attributes:
         target: λ, [n_points].
-        mean: over pulls, [n_points].
-        deviation: standard deviation over pulls (n - 1), [n_points]; NaN of one pull.
-        works: of each pull, [n, n_points].
-        n: pulls.
+        mean: mean work over pulls, [n_points].
+        deviation: standard deviation of the work over pulls (n - 1), [n_points]; NaN for one pull.
+        works: work of each pull, [n, n_points].
+        n: number of pulls.
     """
 
     target: NDArray[np.float64]
@@ -32,15 +32,15 @@ class MeanWork:
 
 
 def mean_work(pulls: Sequence[Pull], n_points: int = 401, equivalent_atoms: bool = False) -> MeanWork:
-    """Return mean and scatter of W(λ) where all pulls have been.
+    """Return mean and scatter of W(λ) over the range of λ that all pulls cover.
 
     Arguments:
-        pulls: of one spring, rate and start.
-        n_points: of λ, evenly spaced.
-        equivalent_atoms: whether pulls of different atoms are taken as equivalent by symmetry.
+        pulls: pulls with the same spring, rate and start.
+        n_points: number of evenly spaced points in λ.
+        equivalent_atoms: whether pulls of different atoms are equivalent by symmetry.
 
     Raises:
-        ValueError: no pulls, pulls of different protocols, or no λ that all passed.
+        ValueError: there are no pulls, their protocols differ, or they have no λ in common.
     """
     check_one_protocol(pulls, equivalent_atoms)
     sign = np.sign(pulls[0].target[-1] - pulls[0].target[0])
