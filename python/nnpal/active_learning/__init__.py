@@ -1,1 +1,1 @@
-"""What both loops of active learning are made of: configuration, training and labeling as tasks, `nnpal run`."""
+"""Active learning, `nnpal run`: its workflows, with sampling, selection, labeling and training as tasks."""

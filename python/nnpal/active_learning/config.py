@@ -134,7 +134,7 @@ class RunConfig(Section):
             )
 
     def _fit_crystals(self, oracle: LammpsSection) -> None:
-        """Reject what relaxations do not support: their inputs have metal units and atoms without charges."""
+        """Reject oracles that relaxations do not support: these use metal units and atoms without charges."""
         if oracle.units != "metal" or oracle.charges is not None:
             found = f"oracle.units = {oracle.units!r}" if oracle.units != "metal" else "oracle.charges"
             raise ValueError(
@@ -189,7 +189,7 @@ def resolved_tables(config: RunConfig, base_folder: Path) -> dict[str, Any]:
 
 
 def _structures(config: RunConfig) -> dict[str, str]:
-    """Return the structure files by the table that names them."""
+    """Return the structure file of each table that names one."""
     tables = {"initial": config.initial, "explore": config.explore}
     found = {name: getattr(table, "structure", None) for name, table in tables.items()}
     return {name: file for name, file in found.items() if file is not None}

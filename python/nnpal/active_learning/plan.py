@@ -1,4 +1,4 @@
-"""What a run would do at most: stages, calculations of the oracle, trainings, and their cost where it is known."""
+"""Plan of a run: the largest numbers of stages, oracle calculations and trainings, and their cost if known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nnpal.training.schedule import length_in_words
 
 @dataclass(frozen=True)
 class Count:
-    """Something that is done up to ``n`` times; None: not known before it begins."""
+    """Number of times, at most ``n``, that something is done; None: unknown before the run begins."""
 
     what: str
     n: int | None
@@ -26,20 +26,20 @@ class Count:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do.
+    """Work that a run would do.
 
     Attributes:
-        kind: of the loop.
-        folder: the run's.
-        stages: of the first iteration, in order, and of those that follow.
-        iterations: at most.
-        n_done: stages that are finished, and why the run is over if it is.
-        labels: calculations of labels at most, by what they are for.
-        steps: of dynamics under the oracle, one calculation each.
-        members, length: of each training; its length in words.
-        n_trainings: in each iteration: two with [also_train].
-        known: labels in the run's store, and their mean time in s, where there are any.
-        notes: what to know before it begins.
+        kind: kind of the loop.
+        folder: run folder.
+        stages: stages of the first and of later iterations, in order.
+        iterations: largest number of iterations.
+        n_done, finished: number of finished stages, and the reason why the run is over, if it is.
+        labels: largest numbers of label calculations, by purpose.
+        steps: steps of dynamics under the oracle, one calculation each.
+        members, length: number of members of each training, and its length as text.
+        n_trainings: number of trainings in each iteration: two with [also_train].
+        known: number and mean time, s, of the labels in the run's store; None: no labels.
+        notes: remarks to read before the run begins.
     """
 
     kind: str
@@ -57,12 +57,12 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     def as_text(self) -> str:
-        """Return it for a reader."""
+        """Return the plan as text."""
         return "\n".join(self._lines())
 
     @property
     def n_labels(self) -> int | None:
-        """Labels at most, in all; None: not known before the run begins."""
+        """Largest number of labels in total; None: unknown before the run begins."""
         counts = [count.n for count in self.labels]
         return None if None in counts else sum(n for n in counts if n is not None)
 
@@ -93,16 +93,16 @@ class Plan:
 
 
 def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | None = None) -> Plan:
-    """Return what a run of ``config`` would do.
+    """Return the plan of a run of ``config``.
 
     Arguments:
-        base_folder: the configuration file's.
-        loop: of the configuration.
-        n_source: configurations of the dataset that is translated; None: not known.
+        config: configuration of the run.
+        base_folder: folder of the configuration file.
+        loop: loop of the configuration.
+        n_source: number of configurations in the dataset to translate; None: unknown.
 
     Raises:
-        nnpal.active_learning.engine.error.LoopError, nnpal.label.StoreError: the run's folder holds something
-            else.
+        nnpal.active_learning.engine.error.LoopError, nnpal.label.StoreError: the run folder contains something else.
     """
     folder = base_folder / config.run.folder
     manifest = read_manifest(folder)
@@ -130,12 +130,12 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
 
 
 def n_test(section: DistillationSection, n_frames: int) -> int:
-    """Return the number of sampled configurations that are set aside for tests."""
+    """Return the number of sampled configurations in the test set."""
     return min(section.test, n_frames // 2)
 
 
 def first_data(config: RunConfig) -> int:
-    """Return how many configurations the first training of a loop that samples learns from, at most."""
+    """Return the largest number of configurations in the first training of a loop that samples."""
     labels, _ = _counts(config, None)
     name = "first data" if config.rare_events is not None else "first pool"
     return next(count.n or 0 for count in labels if count.what == name)

@@ -1,4 +1,4 @@
-"""Carry out the loop that a configuration file describes."""
+"""Run the loop of a configuration file."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def run(
     log: Callable[[str], None] = print,
     watch: Watch = Unwatched,
 ) -> Outcome:
-    """Begin a run, or resume it from where it stands, once all that can be checked is checked.
+    """Start or resume a run, after all checks of its configuration.
 
     Arguments:
-        config_path: the configuration file; the run folder is relative to its folder.
+        config_path: configuration file; the run folder is relative to its folder.
         redo, keep, only, log, watch: see :func:`nnpal.active_learning.engine.engine.run_loop`.
 
     Returns:
-        How the run ended.
+        The outcome of the run.
 
     Raises:
-        nnpal.config.ConfigError: a configuration that cannot work; nothing is written then.
+        nnpal.config.ConfigError: the configuration cannot work; nothing is written then.
         nnpal.active_learning.engine.error.LoopError: see :func:`nnpal.active_learning.engine.engine.run_loop`.
 
     Example:
@@ -51,19 +51,18 @@ def run(
 
 
 def check(config_path: Path) -> Plan:
-    """Check all that can be known before anything runs, and return what a run would do; nothing is written.
+    """Check the configuration without running or writing anything, and return the plan of the run.
 
     Raises:
-        nnpal.config.ConfigError: a configuration that cannot work; it has all faults.
-        nnpal.active_learning.engine.error.LoopError, nnpal.label.StoreError: the run's folder holds something
-            else.
+        nnpal.config.ConfigError: the configuration cannot work; the error contains all faults.
+        nnpal.active_learning.engine.error.LoopError, nnpal.label.StoreError: the run folder contains something else.
     """
     config, base_folder, n_source = _checked(config_path)
     return plan_of(config, base_folder, loop_of(config, base_folder), n_source)
 
 
 def _checked(config_path: Path) -> tuple[RunConfig, Path, int | None]:
-    """Return the configuration, its folder, and how many configurations there are to translate."""
+    """Return the configuration, its folder, and the number of configurations to translate."""
     from nnpal.active_learning.checks import CheckError, Fault, faults, read_given
 
     config = read_run_config(config_path)

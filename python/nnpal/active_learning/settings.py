@@ -1,4 +1,4 @@
-"""Tables of the configuration file that only `nnpal run` reads."""
+"""Tables of the configuration file that only `nnpal run` uses."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class LoopEnsembleSection(EnsembleSettings):
     def of_iteration(
         self, seed: int, folder: str, previous: str | None, *, starts_there: bool = False
     ) -> EnsembleSettings:
-        """Return the settings of one training. The first one has nothing to inherit.
+        """Return the ensemble settings of one training; the first one inherits nothing.
 
         Arguments:
-            seed, folder: of this training.
-            previous: folder of the previous training.
+            seed, folder: seed and folder of this training.
+            previous: folder of the previous training, None for the first one.
             starts_there: whether members also start from the weights of the previous training.
         """
         values = self.model_dump() | {"seed": seed, "folder": folder}

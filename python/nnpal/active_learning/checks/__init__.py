@@ -1,6 +1,6 @@
-"""All that can be known of a configuration before the first label is paid for, a function for each check.
+"""Checks of a configuration before the first label is computed, a function for each.
 
-Each takes what is :class:`Given` and yields its :class:`Fault` s; none computes, trains or writes anything.
+Each takes a :class:`Given` and yields :class:`Fault` s; none computes labels, trains or writes anything.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHECKS: dict[str, Check] = {
 
 
 def faults(given: Given) -> list[Fault]:
-    """Return what all checks find."""
+    """Return the faults that all checks find."""
     return [fault for check in CHECKS.values() for fault in check(given)]
 
 

@@ -1,4 +1,4 @@
-"""Can the user's code be used: the oracle, and the function that ranks members?"""
+"""Checks of the user's code: the oracle, and the function that ranks members."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nnpal.oracle.settings import AseSection, PythonSection, oracle_from
 from nnpal.training.ranking import find_score
 
 SECONDS = 120.0
-"""For an oracle to be ready; one that takes longer is left unchecked."""
+"""Time limit for an oracle to be ready; one that takes longer is not checked."""
 
 
 def oracle(given: Given) -> Iterator[Fault]:
-    """Yield an oracle that cannot be made, in a process of its own as every label's, or that cannot move atoms."""
+    """Yield an oracle that cannot be created, in a separate process as for each label, or that cannot move atoms."""
     section = given.config.oracle
     if isinstance(section, AseSection):
         key, value = "oracle.calculator", f"{section.calculator} {section.options or ''}".rstrip()
@@ -53,7 +53,7 @@ def oracle(given: Given) -> Iterator[Fault]:
 
 
 def best_member(given: Given) -> Iterator[Fault]:
-    """Yield a function for ranking members that is not there, or that does not take a path."""
+    """Yield a function for ranking members that does not exist, or does not accept a path."""
     spec = given.config.ensemble.best_member
     if spec == "validation":
         return
@@ -63,7 +63,7 @@ def best_member(given: Given) -> Iterator[Fault]:
         _require_one_argument(function)
     except (HookError, ValueError) as error:
         yield _ranking(spec, str(error).removeprefix(f"ensemble.best_member = {spec!r}: "))
-    except Exception as error:  # a user's module may raise anything
+    except Exception as error:  # a user's module may raise any exception
         yield _ranking(spec, f"{type(error).__name__}: {error}")
     finally:
         sys.path[:] = before

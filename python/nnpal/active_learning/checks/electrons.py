@@ -1,4 +1,4 @@
-"""Would the oracle compute the structures as something else: another charge or spin, or other periodic directions?"""
+"""Checks that the oracle computes the structures with their charge, spin and periodic directions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nnpal.runtime.caution import caution
 
 
 def electrons(given: Given) -> Iterator[Fault]:
-    """Yield structures that the oracle cannot compute as they are, or whose environments cannot be cut out."""
+    """Yield structures that the oracle cannot compute as given, or whose environments cannot be cut out."""
     config = given.config
     try:
         oracle = oracle_from(config.oracle, given.base_folder)
-    except OracleError:  # a check of its own
+    except OracleError:  # reported by another check
         return
     cuts = config.distillation is not None and config.distillation.reduction != "none"
     for key, atoms in given.structures.items():
-        if not key.endswith(".structure"):  # a crystal that is built states nothing
+        if not key.endswith(".structure"):  # a crystal that is built has no charge and spin
             continue
         name = getattr(getattr(config, key.partition(".")[0]), "structure", None)
         if reason := _said(oracle, "refusal", atoms) or _contradiction(config.oracle, atoms):
@@ -36,7 +36,7 @@ def electrons(given: Given) -> Iterator[Fault]:
 
 
 def _contradiction(section: AnyOracle, atoms: Atoms) -> str:
-    """Return why a calculator in LAMMPS cannot be given the structure's charge and spin, or nothing."""
+    """Return why a calculator in LAMMPS cannot use the structure's charge and spin, or an empty text."""
     if not isinstance(section, AseSection):
         return ""
     try:

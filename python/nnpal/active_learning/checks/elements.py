@@ -1,4 +1,4 @@
-"""Do structures, network and oracle speak of the same elements?"""
+"""Checks that structures, network and oracle have the same elements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnpal.oracle.settings import LammpsSection
 
 
 def elements(given: Given) -> Iterator[Fault]:
-    """Yield elements of structures, data and crystals that the network or the oracle does not have."""
+    """Yield elements of structures, data and crystals that the network or the oracle lacks."""
     config = given.config
     found = {key: frozenset(atoms.symbols) for key, atoms in given.structures.items()}
     found |= _translated(given)
@@ -33,7 +33,7 @@ def elements(given: Given) -> Iterator[Fault]:
 
 
 def translation(given: Given) -> Iterator[Fault]:
-    """Yield what the symbols of a translation lack, and what is no element."""
+    """Yield elements that the symbols of a translation lack, and symbols that are not elements."""
     section = given.config.translation
     if section is None:
         return
@@ -53,7 +53,7 @@ def _translated(given: Given) -> Mapping[str, frozenset[str]]:
 
 
 def _network(given: Given, found: Mapping[str, frozenset[str]]) -> Iterator[Fault]:
-    """Yield elements that the model will not have: those of [network], or else of the first data."""
+    """Yield elements that the model will lack, given those of [network], or else of the first data."""
     network = given.config.network
     if network.elements is not None:
         for key, symbols in found.items():

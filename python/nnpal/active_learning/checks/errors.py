@@ -1,4 +1,4 @@
-"""Limits in error units: can there be a model that knows its errors?"""
+"""Checks of limits in error units, which need a calibrated model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnpal.model.files import read_metadata
 
 
 def error_limits(given: Given) -> Iterator[Fault]:
-    """Yield limits in eV/Å that the run's last model cannot judge by, or that the first one cannot be made for."""
+    """Yield limits in eV/Å if the run's last model has no calibration, or the first model cannot get one."""
     keys = _limits(given)
     if not keys:
         return
@@ -45,14 +45,14 @@ def _limits(given: Given) -> dict[str, float]:
 
 
 def _too_few(given: Given) -> str | None:
-    """Return why the first training cannot give a calibration; None where it may.
+    """Return why the first training cannot give a calibration, or None if it may.
 
-    Each member leaves ``validation_fraction`` of the data aside; all of them together that much each, at most.
+    Each member leaves out ``validation_fraction`` of the data; together they leave out at most the sum of these.
     """
     config, ensemble = given.config, given.config.ensemble
     table = "initial" if config.rare_events is not None else "explore"
     atoms = next((atoms for key, atoms in given.structures.items() if key.partition(".")[0] == table), None)
-    if atoms is None:  # another check tells
+    if atoms is None:  # reported by another check
         return None
     n = first_data(config)
     n_unlearned = min(n, ensemble.members * round(ensemble.validation_fraction * n))

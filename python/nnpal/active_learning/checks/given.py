@@ -1,4 +1,4 @@
-"""What the checks look at, and what they find."""
+"""Input of the checks, and the faults that they find."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nnpal.config import ConfigError
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that cannot work, known before anything runs.
+    """A fault of a configuration, found before anything runs.
 
     Attributes:
-        key: of the configuration, such as "explore.atoms".
-        value: that it has.
+        key: configuration key, such as "explore.atoms".
+        value: value of the key.
         why: what was found and what was expected.
-        fix: what to do about it, unless ``why`` says that too.
+        fix: how to fix it, unless ``why`` includes that.
     """
 
     key: str
@@ -34,10 +34,10 @@ class Fault:
 
 
 class CheckError(ConfigError):
-    """A configuration that cannot work.
+    """Error for a configuration that cannot work.
 
     Attributes:
-        faults: all that was found.
+        faults: all faults that were found.
     """
 
     def __init__(self, path: Path, faults: Sequence[Fault]) -> None:
@@ -51,12 +51,12 @@ class Given:
     """A configuration and the structures that it names.
 
     Attributes:
-        config: as read.
-        base_folder: the configuration file's.
-        structures: key -> structure, of those that can be read.
-        unreadable: one fault for each of the others.
-        source: elements of the dataset that is translated, and how many configurations it has.
-        is_new: the run has no finished stage.
+        config: the configuration.
+        base_folder: folder of the configuration file.
+        structures: key -> structure, for structures that can be read.
+        unreadable: a fault for each of the others.
+        source: elements and number of configurations of the dataset to translate.
+        is_new: whether the run has no finished stage.
     """
 
     config: RunConfig
@@ -68,5 +68,5 @@ class Given:
 
     @property
     def tasks_run_elsewhere(self) -> bool:
-        """Whether tasks go to an executor, whose machines may have other devices and programs than this one."""
+        """Whether tasks go to an executor, whose machines may have different devices and programs."""
         return self.config.run.executor is not None

@@ -1,4 +1,4 @@
-"""Does this machine have what tasks need: devices, programs, an executor?"""
+"""Checks of the devices, programs and executor that tasks need."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def devices(given: Given) -> Iterator[Fault]:
 
     explore = given.config.explore
     asked = [("ensemble.devices", device) for device in given.config.ensemble.devices]
-    # MOMT and NPT dynamics explore under the oracle
+    # MOMT and NPT dynamics run under the oracle
     asked += [("explore.device", explore.device)] if isinstance(explore, SMDSection) else []
     n_gpus = torch.cuda.device_count()
     for key, device in asked:
@@ -37,7 +37,7 @@ def devices(given: Given) -> Iterator[Fault]:
 
 
 def tensorboard(given: Given) -> Iterator[Fault]:
-    """Yield learning curves that cannot be written, wherever members are trained: this process looks too."""
+    """Yield TensorBoard files that cannot be written; the package is needed here, wherever members are trained."""
     if given.config.training.tensorboard:
         from nnpal.training.tensorboard import tensorboard_fault
 
@@ -46,7 +46,7 @@ def tensorboard(given: Given) -> Iterator[Fault]:
 
 
 def programs(given: Given) -> Iterator[Fault]:
-    """Yield commands that start LAMMPS and cannot be run, and ranks that walkers cannot share."""
+    """Yield LAMMPS commands that cannot be run, and numbers of ranks that walkers cannot share."""
     tables = {"initial": given.config.initial, "explore": given.config.explore}
     for table, section in tables.items():
         if section is None:
@@ -80,7 +80,7 @@ def executor(given: Given) -> Iterator[Fault]:
 
 
 def not_executable(program: str) -> str | None:
-    """Return why a program cannot be started from the folder of a task; None: it can."""
+    """Return why a program cannot be started from the folder of a task, or None if it can."""
     if os.sep in program and not os.path.isabs(program):
         return f"{program} is relative to the folder of each task, expected a name on PATH or an absolute path"
     if shutil.which(program) is None and not (program == "mpirun" and _is_beside(program)):
@@ -90,7 +90,7 @@ def not_executable(program: str) -> str | None:
 
 
 def _launch(section: Run) -> Sequence[str]:
-    """Return the words before lmp; walkers have mpirun where none are given."""
+    """Return the words before lmp, by default mpirun for walkers."""
     walkers = section.walkers if isinstance(section, MOMTSection) else 1
     return section.launch or (("mpirun",) if walkers > 1 else ())
 

@@ -1,4 +1,4 @@
-"""Can what is sampled be judged? Counts that follow from the configuration alone."""
+"""Checks of sampling lengths and numbers that follow from the configuration alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnpal.active_learning.sampling import IsobaricSection, SMDSection
 
 
 def first_steps(given: Given) -> Iterator[Fault]:
-    """Yield pulls that end before their first steps do: all of them would make the threshold, and none be judged."""
+    """Yield pulls shorter than their first steps: all frames would define the threshold, and none be judged."""
     rare_events, explore = given.config.rare_events, given.config.explore
     if rare_events is None or rare_events.error_above is not None or not isinstance(explore, SMDSection):
         return
@@ -30,7 +30,7 @@ def first_steps(given: Given) -> Iterator[Fault]:
 
 
 def sets(given: Given) -> Iterator[Fault]:
-    """Yield more sets than configurations to put in them."""
+    """Yield a number of sets that exceeds the number of configurations."""
     section, explore = given.config.distillation, given.config.explore
     if section is None or section.pools != "sequential" or not isinstance(explore, IsobaricSection):
         return

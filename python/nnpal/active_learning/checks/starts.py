@@ -1,4 +1,4 @@
-"""Networks that trainings start from: are they there, and do they fit network and data? Do settings have effect?"""
+"""Checks that initial networks exist and fit network and data, and that the settings of a training have an effect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnpal.training.start_sources import find_source
 
 
 def starts(given: Given) -> Iterator[Fault]:
-    """Yield a start that is not there, that lacks elements or contradicts [network], and layers that cannot freeze."""
+    """Yield a start that does not exist, lacks elements or contradicts [network], and layers that cannot be frozen."""
     training, network = given.config.training, given.config.network
     present = sorted(_present(given))
     kind: str = network.kind
@@ -31,7 +31,7 @@ def starts(given: Given) -> Iterator[Fault]:
     except StartError as error:
         yield Fault(error.key, error.value, error.why)
     except ValueError:
-        pass  # of [network] itself, which another check tells
+        pass  # a fault of [network] itself, reported by another check
     for key, why in without_effect(training, kind).items():
         yield Fault(
             f"training.{key}", getattr(training, key), f"no effect with network.kind = {kind!r}: {why}", "remove it"

@@ -1,4 +1,4 @@
-"""Structures that a configuration names: read once, and compared with the keys that refer to their atoms."""
+"""Checks of a configuration's structures, and of the keys that refer to their atoms."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ CRYSTAL = "explore.element"
 
 
 def read_given(config: RunConfig, base_folder: Path, *, is_new: bool = True) -> Given:
-    """Return a configuration with its structures; what cannot be read is a fault.
+    """Return a configuration with its structures; those that cannot be read are faults.
 
     Arguments:
-        is_new: whether no stage is finished; a source that is translated already need not be there.
+        is_new: whether no stage is finished; a source that is already translated need not exist.
     """
     structures: dict[str, Atoms] = {}
     faults: list[Fault] = []
@@ -48,7 +48,7 @@ def read_given(config: RunConfig, base_folder: Path, *, is_new: bool = True) -> 
         except MemoryError as error:
             why = f"so many atoms do not fit into memory: {error}"
             faults.append(Fault("explore.cells", list(explore.cells), why, "give fewer cells"))
-        except Exception as error:  # ASE's builder raises whatever comes
+        except Exception as error:  # ASE's builder raises various exceptions
             why = f"ASE cannot build {explore.lattice} of it: {type(error).__name__}: {error}"
             faults.append(Fault(CRYSTAL, explore.element, why, "give element, lattice and lattice_constant that fit"))
     source = None
@@ -69,7 +69,7 @@ def unreadable(given: Given) -> Iterator[Fault]:
 
 
 def boxes(given: Given) -> Iterator[Fault]:
-    """Yield structures that LAMMPS cannot hold, and such as are not periodic where pressure needs it."""
+    """Yield structures that LAMMPS cannot represent, and those that are not periodic although there is a pressure."""
     initial, explore = given.config.initial, given.config.explore
     for key, atoms in given.structures.items():
         name = getattr(getattr(given.config, key.partition(".")[0]), key.partition(".")[2])
@@ -87,7 +87,7 @@ def boxes(given: Given) -> Iterator[Fault]:
 
 
 def limits(given: Given) -> Iterator[Fault]:
-    """Yield structures that lie outside the limits of labels themselves: such labels would be excluded."""
+    """Yield structures that are outside the limits of labels, because their labels would be excluded."""
     allowed = given.config.label.limits
     for key, atoms in given.structures.items():
         bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
@@ -103,7 +103,7 @@ def limits(given: Given) -> Iterator[Fault]:
 
 
 def atom_numbers(given: Given) -> Iterator[Fault]:
-    """Yield numbers of pulled atoms that the structure does not have."""
+    """Yield indices of pulled atoms that the structure does not have."""
     explore, atoms = given.config.explore, given.structures.get("explore.structure")
     if isinstance(explore, SMDSection) and atoms is not None and max(explore.atoms) > len(atoms):
         why = f"{explore.structure} has {len(atoms)} atoms, expected numbers from 1 to {len(atoms)}"
@@ -111,7 +111,7 @@ def atom_numbers(given: Given) -> Iterator[Fault]:
 
 
 def grids(given: Given) -> Iterator[Fault]:
-    """Yield grids of MOMT that no run can have."""
+    """Yield grids that MOMT cannot use."""
     explore = given.config.explore
     if isinstance(explore, MOMTSection):
         try:
@@ -122,8 +122,8 @@ def grids(given: Given) -> Iterator[Fault]:
 
 
 def order(given: Given) -> Iterator[Fault]:
-    """Yield grids of an order parameter that is not measured, and lattices that do not fit the start of NPT dynamics
-    (of MOMT the hook says so)."""
+    """Yield grids of an order parameter that is not measured, and lattices that do not fit the initial structure of NPT
+    dynamics (for MOMT the hook reports this)."""
     explore, section = given.config.explore, given.config.distillation
     if section is not None and isinstance(explore, IsobaricSection) and explore.lattice is None:
         is_given = isinstance(explore, MOMTSection) and "reciprocal" in explore.options

@@ -1,7 +1,7 @@
-"""Data distillation after Jung, Lee and Choi (second supplement among the sources), and translation to another metal.
+"""Data distillation as by Jung, Lee and Choi (second supplement among the sources), and translation to another metal.
 
-Sample by MOMT (or, to compare, by NPT dynamics) under the oracle once; then, pool by pool, keep the environments
-that the ensemble is uncertain of.
+Sample once by MOMT (or, for comparison, NPT dynamics) under the oracle; then, pool by pool, keep the environments for
+which the ensemble is uncertain.
 """
 
 from nnpal.active_learning.distillation.loop import Distillation

@@ -1,4 +1,4 @@
-"""What the stages of distillation and translation have found."""
+"""Facts of the stages of distillation and translation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nnpal.active_learning.shared.facts import (
 
 
 class SampleFacts(TaskFacts):
-    """Of the sampling: names of the runs that gave configurations, and how these and others ended."""
+    """Facts of the sampling: names of the runs that gave configurations, and how all runs ended."""
 
     stage: ClassVar[str] = "sample"
 
@@ -34,8 +34,8 @@ class SampleFacts(TaskFacts):
 
 
 class ChosenAtom(Part):
-    """An environment: of which frame and atom, its uncertainty (eV; with ``error_above`` its error, eV/Å), and how far
-    it was kept (Å); None: all of it."""
+    """A selected environment: its frame and atom, its uncertainty (eV; with ``error_above`` its error, eV/Å), and the
+    radius that was kept (Å); None: everything."""
 
     frame: int
     atom: int
@@ -44,7 +44,7 @@ class ChosenAtom(Part):
 
 
 class SelectFacts(StageFacts):
-    """Of the choice; counts of atoms and environments where a model judged them.
+    """Facts of the selection, with counts of atoms and environments if a model judged them.
 
     The threshold is ``threshold`` (eV) or ``error_above`` (eV/Å); neither in the first pool.
     """
@@ -63,7 +63,7 @@ class SelectFacts(StageFacts):
 
 
 class EnergyErrors(Part):
-    """Uncertainty and error of the energy of each configuration before it was learned, eV/atom."""
+    """Uncertainty and error of the energy of each configuration before training on it, eV/atom."""
 
     energy_uq: tuple[float, ...]
     energy_error: tuple[float, ...]
@@ -104,7 +104,7 @@ class CrystalsFacts(Part):
 
 
 class DistillationTrainFacts(TrainFacts):
-    """Of a training; errors on the sampling's test set, and crystals by element."""
+    """Facts of a training, with errors on the test set of the sampling, and crystals by element."""
 
     test: Errors | None
     crystals: dict[str, CrystalsFacts]
@@ -118,7 +118,7 @@ class Iteration(IterationFacts):
 
 
 class TranslatedFacts(LabeledFacts):
-    """Of labels for a translated set, and how many configurations it has."""
+    """Facts of the labels of a translated dataset, and its number of configurations."""
 
     stage: ClassVar[str] = "label"
 
@@ -126,7 +126,7 @@ class TranslatedFacts(LabeledFacts):
 
 
 class TranslationTrainFacts(TrainFacts):
-    """Of a training; the elements' self-energies (eV), and crystals by element."""
+    """Facts of a training, with self-energies of the elements (eV), and crystals by element."""
 
     self_energies: tuple[float, ...]
     crystals: dict[str, CrystalsFacts]

@@ -1,4 +1,4 @@
-"""Label what was kept."""
+"""Label the selected configurations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnpal.active_learning.shared.train_ensemble import MODEL
 
 
 def label(ctx: StageContext, how: Labeling) -> LabelFacts:
-    """Label; from the second iteration on, hold uncertainty against the true errors of the model that chose."""
+    """Label; from the second iteration on, compare the uncertainty with the true errors of the model that selected."""
     frames = read_bare(ctx.path(ctx.iteration, "select", CHOSEN))
     if not frames:
         return LabelFacts(n_labeled=0, n_failed=0, reasons={}, files=())

@@ -1,4 +1,4 @@
-"""The stages of distillation and its end."""
+"""The stages of distillation, and when it ends."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
 
 ORACLE = ("oracle", "oracle identity", "label")
-HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
+HOOKS = "nnpal.hooks"  # imported by LAMMPS, and so by no module of the stages
 
 
 class Distillation:
-    """See :class:`nnpal.active_learning.engine.stage.Loop`: one pool of configurations each iteration.
+    """A :class:`nnpal.active_learning.engine.stage.Loop` with one pool of configurations per iteration.
 
     Arguments:
-        config: the configuration, which has [distillation].
-        base_folder: the configuration file's.
+        config: configuration with [distillation].
+        base_folder: folder of the configuration file.
     """
 
     def __init__(self, config: RunConfig, base_folder: Path) -> None:

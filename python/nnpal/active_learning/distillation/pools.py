@@ -1,4 +1,4 @@
-"""Which of the sampled configurations each iteration looks at."""
+"""The pool of sampled configurations that each iteration selects from."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ SERIES = "series.npz"
 
 
 def n_pools(section: DistillationSection) -> int:
-    """Return the number of pools, which is that of iterations."""
+    """Return the number of pools, which equals that of iterations."""
     return section.sets if section.pools == "sequential" else len(DELTAS) + 1
 
 
 def pool(ctx: StageContext, section: DistillationSection, iteration: int) -> np.ndarray:
-    """Return the sampled configurations that an iteration looks at, but for those of the test set, ascending.
+    """Return the indices of an iteration's sampled configurations, without the test set, ascending.
 
-    ``sequential``: the series in equal parts. ``grid``: first what the coarsest (O, H) grid selected, then what each
-    grid deselected, from the coarsest to the finest (Table S3).
+    ``sequential``: equal parts of the series. ``grid``: first the configurations that the coarsest (O, H) grid
+        selected,
+    then those that each grid deselected, from the coarsest to the finest (Table S3).
     """
     order, enthalpy, test = series(ctx)
     if section.pools == "sequential":
@@ -45,7 +46,7 @@ def series(ctx: StageContext) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sampled_frames(ctx: StageContext, indices: Sequence[int] | np.ndarray) -> list[Atoms]:
-    """Return sampled configurations, by their place in the series of all runs one after another."""
+    """Return sampled configurations by their indices in the concatenated series of all runs."""
     frames: list[Atoms] = []
     for name in ctx.found(0, SampleFacts).runs:
         frames += read_isobaric(ctx.path(0, "sample", RUNS) / name).frames

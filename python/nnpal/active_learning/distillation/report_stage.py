@@ -63,12 +63,12 @@ from nnpal.figures.time_series import energy_series, enthalpy_order_series
 
 @dataclass(frozen=True)
 class Told:
-    """What a page tells of.
+    """Data of a report.
 
     Arguments:
-        ctx: of the stage.
+        ctx: context of the stage.
         history: all iterations so far.
-        n_sampled: configurations of the sampling; ``n_learned``: those learned.
+        n_sampled, n_learned: numbers of sampled configurations and of those trained on.
         run, settings, ensemble: the tables [run], [distillation] and [ensemble].
     """
 
@@ -127,7 +127,7 @@ def _facts(told: Told) -> list[Fact]:
         *(classes(counts) if counts else []),
     ]
     for element, crystals in train.crystals.items():
-        if len(crystals.oracle_order) > 1:  # one alone has no order that could be wrong
+        if len(crystals.oracle_order) > 1:  # a single crystal has no order
             order = "right" if crystals.right_order else "wrong"
             found.append(
                 Fact(f"Order of {element}'s crystals", Cell(order, tone="good" if order == "right" else "bad"))
@@ -166,7 +166,7 @@ def _summary(iteration: int, done: Iteration) -> IterationSummary:
 
 
 def crystal_tables(found: Mapping[str, CrystalsFacts], ours: str) -> Sequence[str | Table]:
-    """Return a table for each element, of the oracle's crystals and the model's, which is called ``ours``."""
+    """Return a table for each element with the crystals of the oracle and of the model, whose name is ``ours``."""
     told: list[str | Table] = []
     for crystals in found.values():
         model, oracle = (
@@ -179,7 +179,7 @@ def crystal_tables(found: Mapping[str, CrystalsFacts], ours: str) -> Sequence[st
 
 
 def _sampling(told: Told) -> list[Section]:
-    """Return the trajectories; none of what earlier versions sampled, which has no time series in its file."""
+    """Return the section on trajectories; none for sampling by earlier versions, which has no time series."""
     found = series_of_file(told.ctx.path(0, SampleFacts.stage, SERIES))
     if not found:
         return []

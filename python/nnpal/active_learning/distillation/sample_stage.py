@@ -26,15 +26,15 @@ TEST = "test.h5"
 
 
 def sample(ctx: StageContext, how: Labeling, section: IsobaricSection, n_test: int) -> SampleFacts:
-    """Run MOMT or NPT dynamics, and label a test set, evenly spaced, that no model learns.
+    """Run MOMT or NPT dynamics, and label an evenly spaced test set that no model is trained on.
 
-    What runs that were given up have left is used.
+    Output of runs that were given up is used.
 
     Arguments:
-        ctx: of the stage.
-        how: the oracle, and how it labels.
-        section: [explore].
-        n_test: configurations of the test set, at most.
+        ctx: context of the stage.
+        how: settings for labeling, with the oracle.
+        section: table [explore].
+        n_test: largest number of configurations of the test set.
     """
     oracle = OracleForces(how.oracle, how.base_folder)
     task, plan = plan_isobaric(section, oracle, ctx.folder / RUNS, how.base_folder, ctx.seed)

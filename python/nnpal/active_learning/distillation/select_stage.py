@@ -1,4 +1,4 @@
-"""Keep of a pool what the ensemble of the iteration before is uncertain of."""
+"""Select the configurations of a pool for which the previous iteration's ensemble is uncertain."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from nnpal.training.plan import read_plan
 
 CHOSEN = "chosen.traj"
 CUTS_FOR_ONE = 3
-"""Environments that are cut out for each that may be chosen; the most uncertain come first."""
+"""Number of environments cut out per environment that may be selected; the most uncertain come first."""
 Site = tuple[int, int, float]
-"""Place of the frame in the pool, atom, its uncertainty (eV; eV/Å with ``error_above``)."""
+"""Index of the frame in the pool, atom, and its uncertainty (eV; eV/Å with ``error_above``)."""
 
 
 def select(ctx: StageContext, section: DistillationSection, budget: int | None) -> SelectFacts:
-    """Choose configurations of this iteration's pool; the first pool is learned without a model's judgment.
+    """Select configurations of this iteration's pool; those of the first pool are selected without a model.
 
     Arguments:
-        ctx: of the stage.
-        section: [distillation].
-        budget: of labels in an iteration; None: no limit.
+        ctx: context of the stage.
+        section: table [distillation].
+        budget: largest number of labels in an iteration; None: no limit.
     """
     indices = pool(ctx, section, ctx.iteration)
     frames = sampled_frames(ctx, indices)
     if ctx.iteration == 0:
         return _begin(ctx, section, budget, indices, frames)
-    if not frames:  # a grid may deselect nothing that is not of the test set
+    if not frames:  # a grid may deselect only configurations of the test set
         write_bare(ctx.folder / CHOSEN, [])
         return SelectFacts(n_pool=0, threshold=None, counts=tally([]), chosen=(), files=(CHOSEN,))
     uq, n_atoms = _uncertainty(ctx, frames, section)
@@ -92,7 +92,7 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
 def _begin(
     ctx: StageContext, section: DistillationSection, budget: int | None, indices: np.ndarray, frames: Sequence[Atoms]
 ) -> SelectFacts:
-    """Take the first pool, or one configuration of each (O, H) cell of it, around an atom drawn at random."""
+    """Select the first pool, or one configuration from each of its (O, H) cells, around a random atom."""
     if not frames:
         raise StageError(
             "the first pool holds no configuration but those of the test set: sample more, or lower distillation.test, "
@@ -128,8 +128,8 @@ def _chosen(frame: int, atom: int, uq: float | None, cut: Atoms) -> ChosenAtom:
 def _uncertainty(
     ctx: StageContext, frames: Sequence[Atoms], section: DistillationSection
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return uq_energy of all atoms, eV, or with ``error_above`` their error_force, eV/Å; and the atoms of each
-    configuration."""
+    """Return uq_energy of all atoms, eV, or with ``error_above`` their error_force, eV/Å; and the number of atoms of
+    each configuration."""
     model = ctx.path(ctx.iteration - 1, "train", MODEL)
     in_errors = section.error_above is not None
     require_calibrated(model, {"distillation.error_above": section.error_above})
@@ -140,7 +140,7 @@ def _uncertainty(
 def _sites(
     frames: Sequence[Atoms], parts: Sequence[np.ndarray], limit: float, section: DistillationSection
 ) -> list[Site]:
-    """Return atoms above the threshold, the most uncertain first; of one configuration none within another's radius."""
+    """Return atoms above the threshold, the most uncertain first, none within the radius of another in its frame."""
     found: list[Site] = []
     for place, (frame, uq) in enumerate(zip(frames, parts, strict=True)):
         taken: list[int] = []
@@ -157,9 +157,9 @@ def _sites(
 def _drawn_sites(
     frames: Sequence[Atoms], parts: Sequence[np.ndarray], n: int, seed: int, section: DistillationSection
 ) -> list[Site]:
-    """Return n atoms drawn at random, of sound configurations, each of another one as long as there are enough.
+    """Return n random atoms of valid configurations, each from a different one as long as there are enough.
 
-    Configurations that are kept whole have one each: a second one would be the same configuration again.
+    Configurations that are kept whole have only one, because a second one would give the same configuration.
     """
     rng = np.random.default_rng(seed)
     sound = [place for place, uq in enumerate(parts) if np.isfinite(uq).all()]
@@ -181,8 +181,8 @@ def _nearest(frame: Atoms, atom: int, others: list[int]) -> float:
 
 
 def _reduced(sites: Sequence[tuple[Atoms, int]], section: DistillationSection) -> list[Atoms]:
-    """Return the environment of each atom, or a small configuration as it is."""
-    with threadpool_limits(1, "blas"):  # matrices of ten rows: threads would wait for one another far longer
+    """Return the environment of each atom, or a small configuration unchanged."""
+    with threadpool_limits(1, "blas"):  # for matrices of ten rows, threads would only wait for each other
         return [_environment(frame, atom, section) for frame, atom in sites]
 
 

@@ -1,4 +1,4 @@
-"""Time series of the sampling: of a stage that has them in one file, or of the folders of runs."""
+"""Time series of the sampling, from the file of a stage or from the folders of runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from nnpal.runtime.json_files import read_json
 
 
 def time_series(run: IsobaricRun, timestep: float, label: str) -> list[TimeSeries]:
-    """Return the time series of a run, one of each walker.
+    """Return the time series of a run, one per walker.
 
     Arguments:
-        timestep: ps.
-        label: of the run.
+        run: MOMT or NPT run.
+        timestep: timestep, ps.
+        label: label of the run.
     """
     if not isinstance(run, MOMTRun):
         return [_one(run, timestep, label, np.ones(len(run.frames), dtype=bool))]
@@ -36,7 +37,7 @@ def time_series(run: IsobaricRun, timestep: float, label: str) -> list[TimeSerie
 
 
 def series_of_file(path: Path) -> list[TimeSeries]:
-    """Return the time series of a stage's file; none of a file of earlier versions, which has O and H alone."""
+    """Return the time series in a stage's file; none for files of earlier versions, which contain only O and H."""
     with np.load(path) as file:
         if "walk" not in file:
             return []
@@ -46,13 +47,13 @@ def series_of_file(path: Path) -> list[TimeSeries]:
 
 
 def read_time_series(folder: Path, name: str | None = None) -> list[TimeSeries]:
-    """Return the time series of a folder: that of one run, or that of a loop, with all runs of its sampling.
+    """Return the time series in a folder, of one run or of a loop with all runs of its sampling.
 
-    Labels are ``name``, or the folder's name; where it is a loop's, they begin with it.
+    Labels are ``name``, by default the folder's name; those of a loop begin with it.
 
     Raises:
-        FileNotFoundError: it holds neither.
-        ValueError: a run of another kind, or one that does not state its timestep.
+        FileNotFoundError: the folder contains neither.
+        ValueError: the run is of another kind, or its files do not contain the timestep.
     """
     name = name or folder.resolve().name
     if holds_run(folder):
@@ -68,7 +69,7 @@ def read_time_series(folder: Path, name: str | None = None) -> list[TimeSeries]:
 
 
 def series_table(series: Sequence[TimeSeries]) -> Table:
-    """Return averages of each trajectory: means and standard deviations over its configurations."""
+    """Return a table of means and standard deviations over the configurations of each trajectory."""
     rows = [
         [
             one.label,
@@ -106,7 +107,7 @@ def _one(run: IsobaricRun, timestep: float, label: str, chosen: np.ndarray) -> T
 
 
 def timestep_of(folder: Path) -> float:
-    """Return that of a run, ps; runs of earlier versions have it in their task alone."""
+    """Return the timestep of a run, ps; runs of earlier versions have it only in their task."""
     found = (read_json(folder / FACTS) or {}).get("timestep")
     if found is None:
         task = read_json(folder / TASK) or {}

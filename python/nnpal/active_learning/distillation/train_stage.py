@@ -1,4 +1,4 @@
-"""Train on what is distilled so far, and hold the model against the test set and the oracle's crystals."""
+"""Train on the data so far, and compare the model with the test set and the oracle's crystals."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Crystals:
 
     @classmethod
     def of(cls, config: RunConfig, base_folder: Path) -> Crystals | None:
-        """Return those of a configuration, None where there are none."""
+        """Return the crystals of a configuration, or None without [crystals]."""
         if config.crystals is None or not isinstance(config.oracle, LammpsSection):
             return None
         return cls(config.crystals, config.oracle, base_folder)
 
 
 def train(ctx: StageContext, how: Learning, crystals: Crystals | None) -> DistillationTrainFacts:
-    """Train; take errors on the test set of the sampling, and relax crystals under model and oracle."""
+    """Train, evaluate errors on the test set of the sampling, and relax crystals under model and oracle."""
     test = ctx.path(0, "sample", TEST)
     frames = read_frames(test) if test.is_file() else []
     _, facts = train_in_tasks(ctx, how, learned_so_far(ctx), frames)

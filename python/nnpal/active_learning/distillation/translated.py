@@ -1,4 +1,4 @@
-"""Label and learn a translated set."""
+"""Label a translated dataset, and train on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnpal.data import read_frames
 
 
 def source_files(source: Path) -> list[Path]:
-    """Return the datasets of a run's folder, or the dataset itself.
+    """Return the datasets of a run folder, or the dataset itself.
 
     Raises:
         StageError: there are none.
@@ -29,7 +29,7 @@ def source_files(source: Path) -> list[Path]:
 
 
 def label(ctx: StageContext, how: Labeling, section: TranslationSection) -> TranslatedFacts:
-    """Translate the source, and label it."""
+    """Translate the source dataset, and label it."""
     frames = [frame for path in source_files(how.base_folder / section.source) for frame in read_frames(path)]
     translated = translate(frames, factor=section.factor, symbols=section.symbols)
     labeled = label_in_tasks(ctx, how, translated)

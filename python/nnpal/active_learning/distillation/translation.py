@@ -1,4 +1,4 @@
-"""Translation: a distilled set, scaled by the ratio of bond lengths, becomes another metal's."""
+"""Translation: a distilled dataset is scaled by the ratio of bond lengths and relabeled for another metal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learn
 
 
 class Translation:
-    """See :class:`nnpal.active_learning.engine.stage.Loop`: one iteration, without any sampling.
+    """A :class:`nnpal.active_learning.engine.stage.Loop` with one iteration, without sampling.
 
     Arguments:
-        config: the configuration, which has [translation].
-        base_folder: the configuration file's.
+        config: configuration with [translation].
+        base_folder: folder of the configuration file.
     """
 
     def __init__(self, config: RunConfig, base_folder: Path) -> None:

@@ -16,7 +16,7 @@ from nnpal.figures.style import MILLI
 
 
 def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:
-    """Write the page."""
+    """Write the page of the report."""
     [done] = iterations(ctx.history, TranslationFacts, str(ctx.run_folder / MANIFEST))
     validation, what = done.train.validation_errors, "validation data of the best member"
     page = Page(
@@ -49,7 +49,7 @@ def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:
 
 
 def _errors(train: TranslationTrainFacts) -> Table:
-    """Return errors of the best member, by its own split; a translation samples nothing, so it has no test set."""
+    """Return errors of the best member on its own split, because a translation has no test set."""
     parts: dict[str, Errors] = {"training": train.training_errors, "validation": train.validation_errors}
     return errors_table(
         {said: errors.to_json() for said, errors in parts.items()},

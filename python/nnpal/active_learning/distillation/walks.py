@@ -1,4 +1,4 @@
-"""The data of every sampled configuration in the file of time series, in addition to O and H."""
+"""Further data of each sampled configuration in the file of time series, in addition to O and H."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nnpal.active_learning.sampling import IsobaricRun, MOMTRun
 
 RUNS = "runs"
 COLUMNS = ("walk", "time", "energy", "learning")
-"""Number of the trajectory, ps, U (eV), whether the bias was still learned."""
+"""Index of the trajectory, time (ps), U (eV), and whether the bias was still being learned."""
 
 
 def columns_of(runs: Sequence[IsobaricRun], timestep: float) -> dict[str, Any]:
-    """Return :data:`COLUMNS` of all frames of all runs, in the order of the frames, with the labels of the walks."""
+    """Return :data:`COLUMNS` for all frames of all runs, in the order of the frames, and the labels of the walks."""
     found: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
     labels: list[str] = []
     for run in runs:
@@ -30,10 +30,10 @@ def columns_of(runs: Sequence[IsobaricRun], timestep: float) -> dict[str, Any]:
 
 
 def energy_of(run: IsobaricRun) -> np.ndarray:
-    """Return U, eV; what MOMT records has the bias in it."""
+    """Return U, eV, without the bias that MOMT's records include."""
     return run.energy - run.dH if isinstance(run, MOMTRun) else run.energy
 
 
 def learning_of(run: IsobaricRun) -> np.ndarray:
-    """Return whether the bias was still learned; False throughout where there is none."""
+    """Return whether the bias was still being learned; False without a bias."""
     return run.learning if isinstance(run, MOMTRun) else np.zeros(len(run.frames), dtype=bool)

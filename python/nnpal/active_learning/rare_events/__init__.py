@@ -1,6 +1,6 @@
-"""Active learning of rare events by steered MD, after Jung, Choi and Lee (first supplement among the sources).
+"""Active learning of rare events by steered MD, as by Jung, Choi and Lee (first supplement among the sources).
 
-Oracle's MD near equilibrium; then train, pull under the ensemble, choose what is new, label, and again.
+Start with the oracle's MD near equilibrium; then repeat: train, pull under the ensemble, select, label.
 """
 
 from nnpal.active_learning.rare_events.loop import RareEvents

@@ -1,4 +1,4 @@
-"""What the report says of errors that mean errors along pulls do not show: bias without noise, and stiffness."""
+"""The part of the report on errors that mean errors along pulls do not show: bias without noise, and stiffness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpal.active_learning.shared.report_page import section
 
 
 def bias_sections(history: Sequence[Iteration]) -> list[Section]:
-    """Return a section with a row for each iteration; none where there are neither such pulls nor displaced copies."""
+    """Return a section with a row for each iteration; none without noiseless pulls and displaced copies."""
     blocks = [*_noiseless(history), *_stiffness(history)]
     return [section("Bias before the break", *blocks)] if blocks else []
 

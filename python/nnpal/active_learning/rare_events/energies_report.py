@@ -1,4 +1,4 @@
-"""Activation energies and work functions on the page: tables and figures of means over pulls."""
+"""Activation energies and work functions in the report: tables and figures of means over pulls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from nnpal.smd import mean_work
 
 
 def tables_of_rates(told: Told) -> list[Table]:
-    """Return activation energies at each rate, of the oracle and of all models that are used for pulls."""
+    """Return tables of activation energies at each rate, for the oracle and all models used for pulls."""
     if oracle_energies(told.history) is None:
         return []
     return [
@@ -41,7 +41,7 @@ def tables_of_rates(told: Told) -> list[Table]:
 
 
 def figures_of_energies(told: Told) -> list[Figure]:
-    """Return the work functions, and activation energies over iterations and over rates."""
+    """Return figures of work functions, and of activation energies over iterations and over rates."""
     history, rate = told.history, told.rate
     numbers = list(range(len(history)))
     drawn = [work_function(best_curves(told), oracle_curve(told, rate), name="work_function")]
@@ -79,15 +79,15 @@ def figures_of_energies(told: Told) -> list[Figure]:
 
 
 def beside_oracle(expected: float | None, found: Difference | None, own: float | None) -> float:
-    """Return E_a to draw next to that of the oracle, eV: the latter plus the difference, whose pairs may be fewer
-    than its pulls."""
+    """Return E_a to draw next to the oracle's, eV: the oracle's plus the difference, which may have fewer pairs than
+    the oracle has pulls."""
     if expected is None or found is None:
         return or_nan(own)
     return expected + found.mean / KCAL_MOL
 
 
 def error_over_iterations(told: Told, who: str) -> Figure:
-    """Return |E_a - E_a(oracle)| over iterations, of means over pairs of pulls: Figures S2b to S5b, S8a."""
+    """Return a figure of |E_a - E_a(oracle)| over iterations, means over pairs of pulls: Figures S2b to S5b, S8a."""
     found = [told.differences(done, who).get(told.rate) for done in told.history]
     return activation_energy_error(
         list(range(len(found))),
@@ -100,7 +100,7 @@ def error_over_iterations(told: Told, who: str) -> Figure:
 
 
 def work_by_rate(told: Told) -> Figure:
-    """Return the work under the ensemble and the oracle, a panel for each rate: Figure S7."""
+    """Return a figure of the work under the ensemble and the oracle, with a panel for each rate: Figure S7."""
     drawn = []
     for rate in told.rates:
         curve = mean_curve(told.folders("ensemble", rate), "ensemble")
@@ -128,7 +128,7 @@ def oracle_curve(told: Told, rate: str) -> WorkCurve | None:
 
 
 def mean_curve(folders: Sequence[Path], label: str) -> WorkCurve | None:
-    """Return the mean work of whole pulls with its scatter; where none is whole, what the first one did.
+    """Return the mean work of complete pulls with its scatter, or the work of the first pull if none is complete.
 
     None: there are no pulls.
     """
@@ -142,13 +142,13 @@ def mean_curve(folders: Sequence[Path], label: str) -> WorkCurve | None:
 
 
 def error_bars_of(done: Iteration, rate: str, who: str = "ensemble") -> tuple[float | None, float | None]:
-    """Return the statistical error of E_a and that from the members, eV."""
+    """Return the statistical error of E_a, and the error from the members, eV."""
     bar = error_bar_of(done, rate, who)
     return bar.statistical, bar.of_members
 
 
 def half_widths(found: Sequence[Difference | None]) -> list[float]:
-    """Return half of each 95 % interval, eV, NaN where there is none."""
+    """Return half of each 95 % interval, eV; NaN without an interval."""
     return [or_nan(None if one is None else one.half_width()) / KCAL_MOL for one in found]
 
 

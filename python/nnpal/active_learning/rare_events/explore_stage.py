@@ -1,4 +1,4 @@
-"""Pull under the ensemble, whose spread tells what is new, under its best member alone, and under a second kind."""
+"""Pull under the ensemble, whose spread shows what is new, under its best member alone, and under [also_train]."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from nnpal.active_learning.shared.train_ensemble import BEST, MODEL
 ENSEMBLE, SINGLE = "ensemble", "best"
 WHO = {ENSEMBLE: MODEL, SINGLE: BEST}
 OF_SECOND = {SECOND: f"{SECOND}/{MODEL}"}
-"""The ensemble of [also_train]."""
+"""Folder and model file of the ensemble of [also_train]."""
 
 
 @dataclass(frozen=True)
 class Sizing:
-    """How many pairs of pulls there may be, and what for.
+    """Settings for adding pairs of pulls.
 
     Arguments:
-        oracle: under which pulls are added too.
-        goal: kcal/mol: within ±goal the interval of E_a - E_a(oracle) is to lie.
-        most: pulls at a rate, at most.
+        oracle: oracle under which pulls are added too.
+        goal: the interval of E_a - E_a(oracle) should be within ±goal, kcal/mol.
+        most: largest number of pulls at a rate.
     """
 
     oracle: OracleForces
@@ -42,11 +42,10 @@ class Sizing:
 
 
 def explore(ctx: StageContext, section: SMDSection, base_folder: Path, sizing: Sizing | None = None) -> ExploreFacts:
-    """Carry out all pulls side by side; one that explodes or is given up is counted, and its good part kept.
+    """Run all pulls in parallel; those that explode or are given up are counted, and their good part is kept.
 
-    The seeds are those of the oracle's pulls, so that the same velocities begin and the same noise follows. With
-    ``sizing``, pairs of pulls under the ensemble and the oracle are added where they can settle whether the goal is
-    met.
+    The seeds are those of the oracle's pulls, for the same initial velocities and noise. With ``sizing``, pairs of
+    pulls under the ensemble and the oracle are added if they can decide whether the goal is met.
     """
     require_calibrated(ctx.path(ctx.iteration, "train", MODEL), {"explore.max_error": section.max_error})
     second = ctx.found(ctx.iteration, RareEventsTrainFacts).second
@@ -100,9 +99,9 @@ def _forces(ctx: StageContext, section: SMDSection, who: str, model: str) -> NNP
 
 
 def _add_pairs(pulls: SideBySide, sizing: Sizing, ensemble: NNPForces) -> bool:
-    """Add pulls in a few rounds, those under the oracle that no iteration has made; say whether there are such.
+    """Add pulls in a few rounds, including missing ones under the oracle; return whether there are any of the latter.
 
-    None are added where the goal is missed at any rate: the aim is to meet it at all.
+    None are added if the goal is missed at any rate, because it must be met at all rates.
     """
     known = energies_before(pulls.ctx)
     for _ in range(ROUNDS):

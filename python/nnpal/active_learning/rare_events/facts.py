@@ -1,4 +1,4 @@
-"""What the stages of the loop of rare events have found."""
+"""Facts of the stages of the loop of rare events."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from nnpal.observables import MembersEstimate
 
 
 class ErrorBar(Part):
-    """What an activation energy may be wrong by, eV.
+    """Error bars of an activation energy, eV.
 
     Attributes:
-        statistical: standard error of the mean over a rate's pulls; None of one pull.
-        members: the activation energy under each member, along the ensemble's pulls; None where it is not known.
-        factor: calibration of the members' spread; None: the model file has none.
-        undefined: why there is no error bar from the members, where they were evaluated.
+        statistical: standard error of the mean over a rate's pulls; None for one pull.
+        members: activation energy under each member, along the ensemble's pulls; None if unknown.
+        factor: calibration factor of the members' spread; None: the model file has none.
+        undefined: reason why there is no error bar from the members, although they were evaluated.
     """
 
     statistical: float | None = None
@@ -48,15 +48,15 @@ class ErrorBar(Part):
 
 
 class PullFacts(Part):
-    """Of pulls under one model.
+    """Facts of pulls under one model.
 
     Attributes:
-        activation_energy: eV, by rate in Å/ps; None if a pull ended early.
-        ended: how, by the pull's name.
-        n_frames: of all.
-        error_bars: of the activation energies that there are, by rate; None in runs of earlier versions.
-        by_run: activation energy of each pull, eV, by rate, in the order of the pulls' numbers; None of one that broke
-            off or was given up. None as a whole in runs of earlier versions.
+        activation_energy: rate in Å/ps -> mean activation energy, eV; None if a pull ended early.
+        ended: name of the pull -> how it ended.
+        n_frames: number of frames of all pulls.
+        error_bars: rate -> error bars of the known activation energies; None in runs of earlier versions.
+        by_run: rate -> activation energy of each pull, eV, in the order of their numbers; None for a pull that ended
+            early or was given up. None as a whole in runs of earlier versions.
     """
 
     activation_energy: dict[str, float | None]
@@ -67,14 +67,14 @@ class PullFacts(Part):
 
 
 class NoiselessFacts(Part):
-    """Of pulls without noise: rate, Å/ps, and activation energy of each, eV; None for one that ended early."""
+    """Facts of pulls without noise: rate, Å/ps, and activation energy of each, eV; None if it ended early."""
 
     rate: float
     activation_energy: tuple[float | None, ...]
 
 
 class InitialFacts(LabeledFacts, TaskFacts):
-    """Of the first data; ``oracle`` and ``n_unseen`` where the oracle pulled."""
+    """Facts of the first data; ``oracle`` and ``n_unseen`` if there are pulls under the oracle."""
 
     stage: ClassVar[str] = "initial"
 
@@ -91,7 +91,7 @@ class InitialFacts(LabeledFacts, TaskFacts):
 
 
 class UnseenErrors(Part):
-    """Errors on the oracle's pulls, of all members' mean and of the best; None: there are no such configurations."""
+    """Errors on the oracle's pulls, of the members' mean and of the best member; None: no such configurations."""
 
     ensemble: Errors | None = Field(alias=MODEL)
     best: Errors | None = Field(alias=BEST)
@@ -102,7 +102,7 @@ class RareEventsTrainFacts(TrainFacts):
 
 
 class ExploreFacts(TaskFacts):
-    """Of the pulls; ``oracle``: those under the oracle that this stage has added to the initial ones, if any."""
+    """Facts of the pulls; ``oracle``: pulls under the oracle that this stage has added to the initial ones, if any."""
 
     stage: ClassVar[str] = "explore"
 
@@ -120,13 +120,13 @@ class ExploreFacts(TaskFacts):
         return {f"{who}/{name}": how for who, pulls in self._pulls().items() for name, how in pulls.ended.items()}
 
     def _pulls(self) -> dict[str, PullFacts]:
-        """Return them by whose they are; ``second`` is the ensemble of [also_train]."""
+        """Return model -> facts of its pulls; ``second`` is the ensemble of [also_train]."""
         more = {"second": self.second, "oracle": self.oracle}
         return {"ensemble": self.ensemble, "best": self.best} | {k: own for k, own in more.items() if own is not None}
 
 
 class ChosenFrame(Part):
-    """A frame: of which pull, at which step, its uncertainty (units of ``explore.uq``; eV/Å with ``error_above``)."""
+    """A selected frame: its pull, step and uncertainty (units of ``explore.uq``; eV/Å with ``error_above``)."""
 
     run: str
     step: int
@@ -134,10 +134,10 @@ class ChosenFrame(Part):
 
 
 class SelectFacts(StageFacts):
-    """Of the choice: thresholds and frames before the first failed one, by pull; frames by class; what was chosen.
+    """Facts of the selection: thresholds and frames before the first failed one, by pull; classes; selected frames.
 
-    With ``error_above`` (eV/Å) pulls have no thresholds of their own. Beside those chosen for their uncertainty there
-    are ``n_peak`` frames around the largest forces, and ``n_displaced`` copies of them.
+    With ``error_above`` (eV/Å) pulls have no individual thresholds. In addition to the frames selected by uncertainty
+    there are ``n_peak`` frames around the largest forces, and ``n_displaced`` copies of them.
     """
 
     stage: ClassVar[str] = "select"
@@ -155,7 +155,7 @@ class SelectFacts(StageFacts):
 
 
 class ErrorsByUncertainty(Part):
-    """Of each configuration, before it was learned: energies in eV/atom, the largest of forces in eV/Å."""
+    """Uncertainty and error of each configuration before training on it: energies, eV/atom, and largest force, eV/Å."""
 
     energy_uq: tuple[float, ...]
     energy_error: tuple[float, ...]
@@ -164,14 +164,14 @@ class ErrorsByUncertainty(Part):
 
 
 class StiffnessFacts(Part):
-    """Stiffness against the displacement of each labeled copy, eV/Å², by the oracle and by the model that chose it."""
+    """Stiffness against the displacement of each labeled copy, eV/Å², by the oracle and the model that selected it."""
 
     oracle: tuple[float, ...]
     model: tuple[float, ...]
 
     @property
     def bias(self) -> float:
-        """Mean of the model's less the oracle's, eV/Å²."""
+        """Mean difference, model minus oracle, eV/Å²."""
         return float(np.mean(np.subtract(self.model, self.oracle)))
 
     @property
@@ -189,7 +189,7 @@ class LabelFacts(CandidateFacts):
 
 
 class ReportFacts(PageFacts):
-    """Of the report: why the loop ends, and the largest |E_a - E_a(oracle)|."""
+    """Facts of the report: why the loop ends, and the largest |E_a - E_a(oracle)|."""
 
     reason: str | None
     largest_error_kcal_mol: float | None

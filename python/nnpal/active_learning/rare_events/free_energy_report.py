@@ -1,4 +1,4 @@
-"""Jarzynski's free energy and the mean work on the page, and its reliability."""
+"""Jarzynski's free energy and the mean work in the report, and their reliability."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnpal.smd.analysis import few_pulls_note
 
 
 def free_energies(told: Told) -> tuple[list[Figure], list[str]]:
-    """Return ΔF(λ) of the last model's ensemble and of the oracle at the first rate, and notes; none of one pull."""
+    """Return figures of ΔF(λ) of the last ensemble and the oracle at the first rate, and notes; none for one pull."""
     kT = units.kB * told.pulls.temperature
     curves, notes = [], []
     folders = {"ensemble": told.folders("ensemble", told.rate), "oracle": told.oracle_folders(told.rate)}

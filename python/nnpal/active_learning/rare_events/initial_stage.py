@@ -1,4 +1,4 @@
-"""The first data: the oracle's MD near equilibrium; and pulls under the oracle, with which models are compared."""
+"""The first data, from the oracle's MD near equilibrium, and the oracle's pulls as a reference for models."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ UNSEEN, DYNAMICS = "unseen.h5", "dynamics"
 
 @dataclass(frozen=True)
 class First:
-    """What the first data are made with.
+    """Settings for the first data.
 
     Arguments:
-        labeling: the oracle, and how it labels.
-        dynamics: [initial].
-        pulls: [explore], where the oracle pulls too.
-        n_unseen: configurations of its pulls that are labeled, at most; None: it does not pull.
-        augmentation: noise, if any.
+        labeling: settings for labeling, with the oracle.
+        dynamics: table [initial].
+        pulls: table [explore], for pulls under the oracle.
+        n_unseen: largest number of configurations of these pulls to label; None: no pulls under the oracle.
+        augmentation: settings of noisy copies, if any.
     """
 
     labeling: Labeling
@@ -57,7 +57,7 @@ class First:
 
 
 def initial(ctx: StageContext, how: First) -> InitialFacts:
-    """Sample and label; pull under the oracle where the configuration asks for a reference."""
+    """Sample and label; run pulls under the oracle if the configuration requests a reference."""
     base_folder = how.labeling.base_folder
     oracle = OracleForces(how.labeling.oracle, base_folder)
     plan = plan_initial(how.dynamics, oracle, ctx.folder / DYNAMICS, base_folder, ctx.seed)
@@ -99,12 +99,12 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
 
 
 def _sampled(outcome: TaskOutcome) -> tuple[str, list[Atoms]]:
-    """Return how a run of MD ended, and its configurations; of one that was given up what its last attempt left."""
+    """Return how an MD run ended, and its configurations; for a run that was given up, those of the last attempt."""
     if outcome.result is not None:
         return RunOutcome.of(outcome.result).ended, read_md(outcome.folder)
     try:
         return INTERRUPTED, read_md(outcome.folder)
-    except (FileNotFoundError, ValueError):  # it did not come so far
+    except (FileNotFoundError, ValueError):  # it ended before it wrote any
         return INTERRUPTED, []
 
 
@@ -117,10 +117,10 @@ def _noisy(seed: int, section: AugmentationSection | None, frames: list[Atoms]) 
 def _reference(
     ctx: StageContext, labeling: Labeling, outcomes: Sequence[TaskOutcome], n_unseen: int
 ) -> tuple[PullFacts, int, list[str]]:
-    """Label the pulls' configurations, at most ``n_unseen``, evenly spaced; no model ever learns them.
+    """Label at most ``n_unseen`` evenly spaced configurations of the pulls; no model is trained on them.
 
     Returns:
-        Facts of the pulls, how many configurations have a label, and the files that later stages read.
+        Facts of the pulls, the number of labeled configurations, and the files that later stages read.
     """
     for outcome in outcomes:
         if outcome.failure is not None:

@@ -1,4 +1,4 @@
-"""Has the loop reached its aim?"""
+"""The stopping criterion of the loop."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Energies = Mapping[str, float | None]
 
 
 def reason_to_stop(history: Sequence[Iteration], goal: float, patience: int, steady: float) -> str | None:
-    """Return why the last iteration is to be the last, or None.
+    """Return why the loop should stop after the last iteration, or None.
 
-    The aim is that the 95 % interval of E_a - E_a(oracle), a mean over pairs of pulls, lies within ±``goal``
-    (kcal/mol) at every rate, ``patience`` times running; a single pair has no interval. Without the oracle's pulls the
-    aim is that the mean E_a moves by less than ``steady`` as often. Finding nothing new ends the loop too: it would go
-    on as it is.
+    The aim is that the 95 % interval of E_a - E_a(oracle), a mean over pairs of pulls, is within ±``goal`` (kcal/mol)
+    at every rate in ``patience`` consecutive iterations; a single pair has no interval. Without the oracle's pulls the
+    mean E_a must change by less than ``steady`` in as many. The loop also stops if nothing new is found, because it
+    would only repeat itself.
     """
     last = history[-1]
     oracle = oracle_energies(history)
@@ -48,13 +48,13 @@ def has_reached_aim(reason: str | None) -> bool:
 
 
 def without_interval(history: Sequence[Iteration]) -> str | None:
-    """Say that one pull at each rate cannot reach the aim, and what to do; None where there are more."""
+    """Return a note that one pull per rate cannot reach the aim, and how to fix it; None if there are more."""
     found = differences(history, history[-1]).values()
     return ONE_PULL if found and all(one is not None and one.n == 1 for one in found) else None
 
 
 def oracle_energies(history: Sequence[Iteration]) -> Energies | None:
-    """Return the mean E_a by rate over all pulls under the oracle, eV, or None without a reference."""
+    """Return rate -> mean E_a over all pulls under the oracle, eV, or None without a reference."""
     first = history[0].initial
     if first is None or first.oracle is None:
         return None
@@ -67,16 +67,16 @@ def oracle_energies(history: Sequence[Iteration]) -> Energies | None:
 
 
 def oracle_runs(history: Sequence[Iteration]) -> dict[str, tuple[float | None, ...]]:
-    """Return E_a of each pull under the oracle, eV, by rate; empty without a reference."""
+    """Return rate -> E_a of each pull under the oracle, eV; empty without a reference."""
     first = history[0].initial
     return oracle_energies_by_run(None if first is None else first.oracle, (done.explore.oracle for done in history))
 
 
 def differences(history: Sequence[Iteration], done: Iteration, who: str = "ensemble") -> dict[str, Difference | None]:
-    """Return the mean of E_a - E_a(oracle) over pairs of pulls with equal seeds, kcal/mol, by the oracle's rates.
+    """Return rate -> mean of E_a - E_a(oracle) over pairs of pulls with equal seeds, kcal/mol, for the oracle's rates.
 
-    None: a pull ended early. Runs of earlier versions do not store the energies of their pulls: a difference of means,
-    without an interval, of 0 pairs.
+    None: a pull ended early. Runs of earlier versions do not store energies of single pulls; for them it is a
+    difference of means with 0 pairs and no interval.
     """
     ours, theirs = done.explore.pulls(who), oracle_runs(history)
     means = oracle_energies(history) or {}
@@ -93,10 +93,10 @@ def differences(history: Sequence[Iteration], done: Iteration, who: str = "ensem
 def paired_energies(
     history: Sequence[Iteration], done: Iteration, rate: str, who: str = "ensemble"
 ) -> tuple[float | None, float | None]:
-    """Return mean E_a at a rate over the pairs that :func:`differences` are of, and of the oracle over the same, eV.
+    """Return the mean E_a at a rate over the pairs of :func:`differences`, and the oracle's over the same pairs, eV.
 
-    The oracle has more pulls than these where pairs were added in another iteration. Where there are no pairs, each is
-    the mean over its own pulls; None if one ended early.
+    The oracle has more pulls than these if pairs were added in another iteration. Without pairs, each is the mean over
+    its own pulls; None if one ended early.
     """
     own = done.explore.pulls(who)
     by_run = (own.by_run or {}).get(rate, ())
@@ -109,19 +109,19 @@ def paired_energies(
 
 
 def largest_bound(found: Mapping[str, Difference | None]) -> float | None:
-    """Return the largest |mean| + half-width over the rates, kcal/mol; None where one has no interval."""
+    """Return the largest |mean| + half-width over the rates, kcal/mol; None if a rate has no interval."""
     bounds = [None if one is None else one.bound() for one in found.values()]
     known = [bound for bound in bounds if bound is not None]
     return max(known) if known and len(known) == len(bounds) else None
 
 
 def energies_of(done: Iteration, who: str = "ensemble") -> Energies:
-    """Return E_a by rate of an iteration, eV."""
+    """Return rate -> E_a in an iteration, eV."""
     return done.explore.pulls(who).activation_energy
 
 
 def error_bar_of(done: Iteration, rate: str, who: str = "ensemble") -> ErrorBar:
-    """Return the error bars of E_a at a rate; empty ones where none are known."""
+    """Return the error bars of E_a at a rate, empty if unknown."""
     return (done.explore.pulls(who).error_bars or {}).get(rate, ErrorBar())
 
 

@@ -1,4 +1,4 @@
-"""Label what was chosen, noisy copies of it, and frames around the largest forces with displaced copies."""
+"""Label the selected frames and noisy copies of them, and frames around the largest forces with displaced copies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnpal.label.settings import AugmentationSection
 
 
 def label(ctx: StageContext, how: Labeling, augmentation: AugmentationSection | None) -> LabelFacts:
-    """Label, and hold the model's uncertainty against its true errors on what it had not seen."""
+    """Label, and compare the model's uncertainty with its true errors on the new configurations."""
     chosen = read_bare(chosen_file(ctx))
     peaks = read_bare(peaks_file(ctx)) if peaks_file(ctx).is_file() else []  # runs of earlier versions have none
     wanted = chosen + _noisy(ctx, augmentation, chosen) + peaks
@@ -48,7 +48,7 @@ def label(ctx: StageContext, how: Labeling, augmentation: AugmentationSection | 
 
 
 def _noisy(ctx: StageContext, section: AugmentationSection | None, frames: list[Atoms]) -> list[Atoms]:
-    """Return copies; a configuration that no copy keeps its distances for has none."""
+    """Return noisy copies; a configuration has none if every copy violates the distance limits."""
     if section is None:
         return []
     rng = np.random.default_rng(ctx.seed)
@@ -62,7 +62,7 @@ def _noisy(ctx: StageContext, section: AugmentationSection | None, frames: list[
 
 
 def _errors(candidates: Candidates) -> ErrorsByUncertainty:
-    """Return uncertainty and true error of energies (eV/atom) and forces (eV/Å), configuration by configuration."""
+    """Return the uncertainty and true error of energies (eV/atom) and forces (eV/Å) of each configuration."""
     pairs = candidates.pairs
     return ErrorsByUncertainty(
         energy_uq=tuple((pairs.energy_std / pairs.n_atoms).tolist()),

@@ -1,4 +1,4 @@
-"""The stages of the loop and its stop rule."""
+"""The stages of the loop, and when it ends."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ CHOICE = tuple(
                 "peak_copies", "peak_displacement")
 )  # fmt: skip
 OF_MODELS = ("explore.max_uq", "explore.max_error", "explore.most_runs")
-"""Of pulls under the ensemble, and of those that explorations add; the oracle's first pulls know none of them."""
-HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
+"""Keys for pulls under the ensemble and those that explorations add, without effect on the oracle's first pulls."""
+HOOKS = "nnpal.hooks"  # imported by LAMMPS, and so by no module of the stages
 
 
 def finished_iterations(run_folder: Path) -> list[Iteration]:
-    """Return what a run has found in the iterations that are finished, but for their reports; of a run at work, too.
+    """Return the facts of the iterations that are finished except for their reports, also of a run in progress.
 
     Raises:
-        nnpal.active_learning.engine.error.LoopError: the folder holds another run.
+        nnpal.active_learning.engine.error.LoopError: the folder contains another run.
     """
     found = read_manifest(run_folder).entries
     finished = {entry.iteration for entry in found if entry.stage == LabelFacts.stage}
@@ -55,11 +55,11 @@ def finished_iterations(run_folder: Path) -> list[Iteration]:
 
 
 class RareEvents:
-    """See :class:`nnpal.active_learning.engine.stage.Loop`.
+    """The :class:`nnpal.active_learning.engine.stage.Loop` of rare events.
 
     Arguments:
-        config: the configuration, which has [rare_events].
-        base_folder: the configuration file's.
+        config: configuration with [rare_events].
+        base_folder: folder of the configuration file.
     """
 
     def __init__(self, config: RunConfig, base_folder: Path) -> None:

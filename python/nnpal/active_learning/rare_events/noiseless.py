@@ -1,7 +1,7 @@
-"""Pulls without velocities and noise: what they show of the model is its bias, not chance.
+"""Pulls without initial velocities and noise, which show the bias of a model instead of random scatter.
 
-At 0 K the activation energy is a smooth function of the potential, so that a few pulls tell a difference of some tenths
-of kcal/mol, for which random pulls at the same rate are needed by the dozen.
+At 0 K the activation energy is a smooth function of the potential, so a few pulls resolve a difference of some tenths
+of a kcal/mol, for which dozens of random pulls at the same rate are needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOISELESS = "noiseless"
 def noiseless_tasks(
     section: SMDSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int
 ) -> list[Task]:
-    """Return the pulls as tasks; equal seeds give oracle and ensemble equal constant forces."""
+    """Return the pulls as tasks; with equal seeds the oracle and the ensemble have equal constant forces."""
     plan = plan_noiseless(section, force_field, folder, base_folder, seed)
     return [Task(folder / name, SMD_TASK, arguments) for name, arguments in plan.items()]
 
@@ -40,10 +40,10 @@ def noiseless_facts(section: SMDSection, outcomes: Sequence[TaskOutcome]) -> Noi
 
 
 def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list[float | None]:
-    """Return E_a of the ensemble less the oracle's of each noiseless pull of the oracle, kcal/mol.
+    """Return E_a of the ensemble minus that of the oracle for each noiseless pull of the oracle, kcal/mol.
 
-    None if one of the two ended early, or the ensemble has no such pull. Empty where there are none at all, or those
-    of another rate, as after a change that was kept.
+    None if one of the two ended early, or the ensemble has no such pull. Empty if there are none, or only at another
+    rate, as after a change that was kept.
     """
     first = history[0].initial
     theirs = None if first is None else first.noiseless
@@ -52,9 +52,9 @@ def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list
 
 
 def is_biased(ours: NoiselessFacts | None, theirs: NoiselessFacts | None, goal: float) -> bool:
-    """Return whether the mean of the noiseless pulls alone misses the goal, kcal/mol, or an ensemble pull ended early.
+    """Return whether the mean of the noiseless pulls misses the goal, kcal/mol, or an ensemble pull ended early.
 
-    One that ended early under the oracle contains no information about the ensemble.
+    A pull that ended early under the oracle contains no information about the ensemble.
     """
     pairs = [pair for pair in _pairs(ours, theirs) if pair[1] is not None]
     found = [_difference(*pair) for pair in pairs]
@@ -63,7 +63,7 @@ def is_biased(ours: NoiselessFacts | None, theirs: NoiselessFacts | None, goal: 
 
 
 def _pairs(ours: NoiselessFacts | None, theirs: NoiselessFacts | None) -> list[tuple[float | None, float | None]]:
-    """Return activation energies of pulls with equal forces, eV; those of another rate do not pair."""
+    """Return pairs of activation energies of pulls with equal forces, eV; different rates are not paired."""
     if ours is None or theirs is None or ours.rate != theirs.rate:
         return []
     return list(zip(ours.activation_energy, theirs.activation_energy, strict=False))

@@ -1,4 +1,4 @@
-"""All pulls under the oracle: those of the first stage, and those that explorations have added to them."""
+"""All pulls under the oracle: those of the first stage, and those that explorations have added."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, 
 from nnpal.active_learning.sampling import holds_run, rate_and_run
 
 PULLS, ADDED = "oracle-pulls", "oracle"
-"""Folders in the first stage and in an exploration."""
+"""Folders of the pulls in the first stage and in an exploration."""
 Energies = dict[str, tuple[float | None, ...]]
 
 
 def oracle_energies_by_run(first: PullFacts | None, added: Iterable[PullFacts | None]) -> Energies:
-    """Return E_a of each pull under the oracle, eV, by rate, in the order of the pulls' numbers.
+    """Return rate -> E_a of each pull under the oracle, eV, in the order of the pulls' numbers.
 
     Arguments:
-        first: of the first stage; None: the oracle did not pull.
-        added: of explorations, in their order. Numbers continue after those of earlier ones.
+        first: pulls of the first stage; None: there are none under the oracle.
+        added: pulls of explorations, in order; their numbers continue after those of earlier ones.
     """
     found: Energies = {}
     for facts in (first, *added):
@@ -30,22 +30,22 @@ def oracle_energies_by_run(first: PullFacts | None, added: Iterable[PullFacts | 
 
 
 def energies_before(ctx: StageContext) -> Energies:
-    """Return those that a stage finds: of the first stage and of all iterations before its own."""
+    """Return these energies for the first stage and all iterations before that of the stage."""
     added = (ctx.found(k, ExploreFacts).oracle for k in range(ctx.iteration))
     return oracle_energies_by_run(ctx.found(0, InitialFacts).oracle, added)
 
 
 def oracle_places(ctx: StageContext) -> list[Path]:
-    """Return the folders that pulls under the oracle may lie in."""
+    """Return the folders that may contain pulls under the oracle."""
     return [ctx.path(0, "initial", PULLS), *(ctx.path(k, "explore", ADDED) for k in range(ctx.iteration + 1))]
 
 
 def folders_of_pulls(places: Iterable[Path], rate: str) -> list[Path]:
-    """Return the folders of the pulls at a rate, by their number; those that never began have left none.
+    """Return the folders of the pulls at a rate, by number; pulls that never began have none.
 
     Arguments:
-        places: folders that pulls lie in.
-        rate: as texts have it.
+        places: folders that contain pulls.
+        rate: pulling rate, as text.
     """
     found: dict[int, Path] = {}
     for place in places:

@@ -1,8 +1,8 @@
 """Frames around the largest spring force of each pull, with copies displaced along the softest motions.
 
-There, in a few femtoseconds, is decided which bond breaks and at which extension, and so the activation energy. Such
-frames are few, and near to known ones in any descriptor, so that neither an uncertainty nor a distance would choose
-enough of them: a share of the labels is kept for them, without a filter of near-duplicates.
+There, within a few femtoseconds, it is decided which bond breaks at which extension, and so the activation energy. Such
+frames are few, and close to known ones in any descriptor, so neither uncertainty nor distance would select enough of
+them: a fraction of the labels is reserved for them, without a filter of near-duplicates.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from nnpal.smd import running_mean
 PEAK, DISPLACED = "peak", "displaced"
 """Tags of configurations."""
 AROUND = 5
-"""Rows over which the force is averaged."""
+"""Number of rows over which the force is averaged."""
 AFTER = 3
-"""One in so many frames of a pull lies where the bond ruptures."""
+"""One in this number of frames of a pull is from where the bond ruptures."""
 
 
 def peak_frames(runs: Sequence[SMDRun], before: float, n_most: int, free: Sequence[np.ndarray]) -> list[Atoms]:
-    """Return frames of pulls up to the largest force and where it falls, evenly from all pulls.
+    """Return frames before the largest force and where it falls, in equal numbers from all pulls.
 
     Arguments:
-        runs: the pulls.
-        before: Å of λ before the largest force.
-        n_most: frames in all.
-        free: whether each frame of each pull can be taken, bool [n_frames].
+        runs: pulls to select from.
+        before: interval in λ before the largest force, Å.
+        n_most: largest number of frames in total.
+        free: whether each frame of each pull can be selected, bool [n_frames].
     """
     windows = [_windows(run, before, own) for run, own in zip(runs, free, strict=True)]
     shares = _shares([len(rise) + len(fall) for rise, fall in windows], n_most)
@@ -54,14 +54,16 @@ def with_displaced(
     forces: Forces,
     rng: np.random.Generator,
 ) -> list[Atoms]:
-    """Return frames, each with its displaced copies behind it.
+    """Return frames, each followed by its displaced copies.
 
     Arguments:
-        copies: of each.
-        largest: how far an atom is displaced along one mode, Å.
-        pulled: the two atoms, from 0.
-        spring: constant, eV/Å².
-        forces: of the model.
+        frames: frames to copy.
+        copies: number of copies of each.
+        largest: largest displacement of an atom along one mode, Å.
+        pulled: indices of the two pulled atoms, from 0.
+        spring: spring constant, eV/Å².
+        forces: forces of the model.
+        rng: random generator.
     """
     found = []
     for frame in frames:
@@ -75,13 +77,13 @@ def with_displaced(
 
 
 def _windows(run: SMDRun, before: float, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of a pull's free frames up to the break, and of those where the force falls."""
+    """Return the indices of a pull's free frames up to the break, and of free frames where the force falls."""
     if len(run.step) < AROUND or not len(run.frames):
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     sign = np.sign(run.target[-1] - run.target[0])
     force = sign * running_mean(run.force, AROUND)
     top = int(np.argmax(force))
-    if not force[top] > 0.0:  # it ended before the spring pulled, so that there is no largest pull
+    if not force[top] > 0.0:  # it ended before the spring pulled, so there is no maximum
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     last = _last_high(force, top)
     low = np.flatnonzero(force[last:] <= 0.1 * force[top])
@@ -95,14 +97,14 @@ def _windows(run: SMDRun, before: float, free: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _last_high(force: np.ndarray, top: int) -> int:
-    """Return the last row with nine tenths of the largest force before the force first falls below half of it."""
+    """Return the last row with 0.9 of the largest force before the force first falls below half of it."""
     below = np.flatnonzero(force[top:] < 0.5 * force[top])
     until = top + int(below[0]) if len(below) else len(force)
     return top + int(np.flatnonzero(force[top:until] >= 0.9 * force[top])[-1])
 
 
 def _shares(sizes: Sequence[int], n_most: int) -> list[int]:
-    """Return how many frames each pull gives: as even as their numbers allow."""
+    """Return the number of frames from each pull, as equal as possible."""
     shares = [0] * len(sizes)
     left = min(n_most, sum(sizes))
     while left:
@@ -114,7 +116,7 @@ def _shares(sizes: Sequence[int], n_most: int) -> list[int]:
 
 
 def _spread(indices: np.ndarray, n: int) -> list[int]:
-    """Return n of the indices, evenly, the last one among them."""
+    """Return n evenly spaced indices, including the last one."""
     if n == 0:
         return []
     return [int(i) for i in indices[np.unique(np.round(np.linspace(len(indices) - 1, 0, n)).astype(int))]]

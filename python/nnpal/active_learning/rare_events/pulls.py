@@ -1,4 +1,4 @@
-"""What pulls say together: activation energies by rate."""
+"""Facts of several pulls: activation energies by rate."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nnpal.lammps.units import REAL
 from nnpal.model import read_metadata
 from nnpal.smd import activation_energy, along_pulls, mean_activation_energy
 
-KCAL_MOL = REAL.energy  # of one eV
+KCAL_MOL = REAL.energy  # per eV
 WINDOW = 0.2
-"""Å of λ over which members' energies are averaged, as `nnpal smd report` does by default."""
+"""Interval in λ over which members' energies are averaged, Å, the default of `nnpal smd report`."""
 OUTPUTS = (ROWS, FRAMES, FACTS, ENDED)
 
 
@@ -27,8 +27,9 @@ def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[str] = (), ensem
     """Return activation energies (eV) with error bars, how each pull ended, and frames, for the manifest.
 
     Arguments:
-        given_up: names of pulls that were given up, whether or not they left something in ``runs``.
-        ensemble: model file of the pulls, for the error bar from its members; None: there is none.
+        runs: pulls that have output.
+        given_up: names of pulls that were given up, with or without output in ``runs``.
+        ensemble: model file of the pulls, for the error bar from its members; None: no such error bar.
     """
     by_run = energies_by_run(runs, given_up)
     energies = {rate: mean_of_whole(values) for rate, values in by_run.items()}
@@ -45,10 +46,10 @@ def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[str] = (), ensem
 
 
 def error_bar(runs: Sequence[SMDRun], ensemble: Path | None) -> ErrorBar:
-    """Return the error bars of the mean activation energy of whole pulls at one rate.
+    """Return the error bars of the mean activation energy of complete pulls at one rate.
 
     Arguments:
-        runs: the pulls.
+        runs: pulls at one rate.
         ensemble: see :func:`facts_of_pulls`.
     """
     statistical = mean_activation_energy([run.pull for run in runs])[1]
@@ -59,15 +60,15 @@ def error_bar(runs: Sequence[SMDRun], ensemble: Path | None) -> ErrorBar:
         members = along_pulls(
             [run.pull for run in runs], [run.frame_step for run in runs], [one.energies for one in found], WINDOW
         )
-    except ValueError as error:  # frames are so few that they do not span a pull
+    except ValueError as error:  # too few frames to span a pull
         return ErrorBar(statistical=statistical, undefined=str(error))
     return ErrorBar(statistical=statistical, members=tuple(members.values.tolist()), factor=found[0].factor)
 
 
 def energies_by_run(runs: Sequence[SMDRun], given_up: Collection[str] = ()) -> dict[str, tuple[float | None, ...]]:
-    """Return E_a of each pull, eV, by rate from the slowest on, in the order of the pulls' numbers.
+    """Return rate (the slowest first) -> E_a of each pull, eV, in the order of the pulls' numbers.
 
-    None: it ended early, was given up, or left nothing.
+    None: the pull ended early, was given up, or has no output.
     """
     found = {run.name: _energy(run) for run in runs} | dict.fromkeys(given_up)
     numbers: dict[str, list[int]] = {}
@@ -83,7 +84,7 @@ def energies_by_run(runs: Sequence[SMDRun], given_up: Collection[str] = ()) -> d
 def mean_of_whole(values: Sequence[float | None]) -> float | None:
     """Return the mean over a rate's pulls, eV; None if one ended early or was given up.
 
-    The mean of fewer pulls than the oracle's would be compared with a different quantity.
+    A mean over fewer pulls than the oracle's would be a different quantity.
     """
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known and len(known) == len(values) else None

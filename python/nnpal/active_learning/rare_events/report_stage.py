@@ -1,4 +1,4 @@
-"""The report of the loop of rare events: Figures S1 to S8 of the first supplement, and whether the aim is reached."""
+"""The report of the loop of rare events: Figures S1 to S8 of the first supplement, and the stopping criterion."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _summary(told: Told, iteration: int) -> IterationSummary:
 
 
 def _energies(told: Told) -> list[str | Table | list[FigureFiles]]:
-    """Return tables and figures of activation energies, work functions and free energies, and what they are worth."""
+    """Return tables and figures of activation energies, work functions and free energies, and their reliability."""
     drawn, notes = free_energies(told)
     one_pull = without_interval(told.history)
     return [
@@ -189,7 +189,7 @@ def _energies(told: Told) -> list[str | Table | list[FigureFiles]]:
 
 
 def _about_error_bars(told: Told) -> list[str]:
-    """Say what the error bar from the members is worth, or why there is none."""
+    """Return text on the reliability of the error bar from the members, or why there is none."""
     bar = error_bar_of(told.last, told.rate)
     if bar.undefined is not None:
         return [f"No error bar from the members: {bar.undefined}."]
@@ -214,7 +214,7 @@ def _uncertainty(told: Told) -> list[Figure]:
 
 
 def _of_rows(told: Told) -> list[Section]:
-    """Return the figures of the supplement whole, and whether the ends turn before the break."""
+    """Return sections with the complete figures of the supplement, and rotations of the ends before the break."""
     tables, drawn = rotations(told)
     found = [section("Figures of the supplement", figures(told.ctx, figures_of_rows(told)))]
     return [*found, section("Rotation of the ends", *tables, figures(told.ctx, drawn))] if drawn else found

@@ -1,4 +1,4 @@
-"""Do the ends turn before the break? Under the model, under a second kind and under the oracle."""
+"""Rotations of the ends before the break, under the model, the networks of [also_train] and the oracle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnpal.smd.rotation import end_rotations
 
 
 def rotations(told: Told) -> tuple[list[Table], list[Figure]]:
-    """Return rotations of the ends in the last iteration's pulls at the first rate; none where the ends cannot turn."""
+    """Return rotations of the ends in the last iteration's pulls at the first rate; none if the ends cannot rotate."""
     folders = {said: told.folders(who, told.rate) for who, said in told.shown.items() if who in ("ensemble", SECOND)}
     folders["oracle"] = told.oracle_folders(told.rate)[: told.pulls.runs]
     found = [_curve(folder, who, told.pulls.atoms) for who, own in folders.items() for folder in own[: told.pulls.runs]]
@@ -26,7 +26,7 @@ def rotations(told: Told) -> tuple[list[Table], list[Figure]]:
 
 
 def _curve(folder: Path, who: str, atoms: tuple[int, int]) -> RotationCurve | None:
-    """Return rotations up to the break; None of a pull that did not come so far, or of ends without atoms to turn."""
+    """Return rotations up to the break; None if the pull is too short, or the ends have too few atoms."""
     run = read_smd(folder)
     try:
         gone = letting_go(run.pull, WINDOW)
@@ -34,5 +34,5 @@ def _curve(folder: Path, who: str, atoms: tuple[int, int]) -> RotationCurve | No
     except ValueError:
         return None
     target = run.target[np.searchsorted(run.step, run.frame_step)]
-    before = ~(np.abs(target - run.target[0]) > abs(gone - run.target[0]))  # all where it did not let go
+    before = ~(np.abs(target - run.target[0]) > abs(gone - run.target[0]))  # all true without a break
     return RotationCurve(who, run.name, target[before], turned.twist[before], turned.tilt[before])

@@ -1,4 +1,4 @@
-"""Figures of the first supplement whole, each with its panels: S1 to S6, S8 to S10. S7 is with the energies."""
+"""Complete figures of the first supplement, with all panels: S1 to S6, S8 to S10. S7 is with the energies."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from nnpal.evaluation import predict
 from nnpal.smd import letting_go
 
 FIRST_SHOWN = 3
-"""Iterations whose traces are drawn, and the last besides."""
+"""Number of first iterations whose traces are drawn, in addition to the last."""
 BEFORE = 0.3
-"""Å of λ before the break."""
+"""Interval in λ before the break, Å."""
 
 
 def figures_of_rows(told: Told) -> list[Figure]:
@@ -49,7 +49,7 @@ def figures_of_rows(told: Told) -> list[Figure]:
 
 
 def uq_of_iterations(told: Told) -> list[Figure]:
-    """Return the uncertainty along the first pull of iterations 0, 1, 2 and the last: Figure S1."""
+    """Return a figure of the uncertainty along the first pull of iterations 0, 1, 2 and the last: Figure S1."""
     last = len(told.history) - 1
     shown = [*range(min(FIRST_SHOWN, last)), last]
     runs = []
@@ -61,7 +61,7 @@ def uq_of_iterations(told: Told) -> list[Figure]:
 
 
 def learning(told: Told) -> list[Figure]:
-    """Return work, error of E_a and errors of energies of the best model over iterations: Figures S2 to S5."""
+    """Return figures of work, error of E_a and energy errors of the best model over iterations: Figures S2 to S5."""
     history, numbers = told.history, list(range(len(told.history)))
     drawn = [work_function(best_curves(told), oracle_curve(told, told.rate))]
     if oracle_energies(history) is not None:
@@ -78,7 +78,7 @@ def learning(told: Told) -> list[Figure]:
 
 
 def energies_and_scatter(told: Told) -> list[Figure]:
-    """Return E_a over iterations and predicted over true energies of held-out configurations: Figure S6."""
+    """Return a figure of E_a over iterations, and predicted over true energies of held-out data: Figure S6."""
     history = told.history
     oracle = (oracle_energies(history) or {}).get(told.rate)
     path = told.ctx.path(0, "initial", UNSEEN)
@@ -98,7 +98,7 @@ def energies_and_scatter(told: Told) -> list[Figure]:
 
 
 def snapshots(told: Told) -> list[Figure]:
-    """Return the first pull of the best model and of the oracle at its start, before, at and after the break: S8c."""
+    """Return snapshots of the best model's and the oracle's first pull, before, at and after the break: Figure S8c."""
     pulls = {"best model": told.folders("best", told.rate), "oracle": told.oracle_folders(told.rate)}
     shown = [snapshot for who, folders in pulls.items() if folders for snapshot in _along(read_smd(folders[0]), who)]
     if not shown:
@@ -113,7 +113,7 @@ def snapshots(told: Told) -> list[Figure]:
 
 
 def _along(run: SMDRun, who: str) -> list[Snapshot]:
-    """Return structures of a pull at four places; of one that ended at once, those that exist."""
+    """Return structures at four points of a pull, or those that exist if it ended early."""
     if not run.frames:
         return []
     rows = np.searchsorted(run.step, run.frame_step)
@@ -121,7 +121,7 @@ def _along(run: SMDRun, who: str) -> list[Snapshot]:
     way = np.abs(target - target[0])
     try:
         gone = abs(letting_go(run.pull, WINDOW) - run.target[0])
-    except ValueError:  # it has no way to speak of
+    except ValueError:  # too short a pull
         gone = np.nan
     gone = way[-1] if np.isnan(gone) else gone
     wanted = {"start": 0.0, "before the break": gone - BEFORE, "at the break": gone, "end": np.inf}

@@ -1,4 +1,4 @@
-"""Choose along the pulls what is uncertain and unlike all that is known, and frames around the largest forces."""
+"""Select frames of pulls that are uncertain and not near-duplicates, and frames around the largest forces."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ CHOSEN, PEAKS = "chosen.traj", "peaks.traj"
 
 @dataclass(frozen=True)
 class Choice:
-    """How is chosen.
+    """Settings for the selection.
 
     Attributes:
-        section: [rare_events].
-        pulls: [explore].
-        most: how many are chosen for their uncertainty, each with its noisy copies, at most.
-        n_peak: how many frames around the largest forces, each with its displaced copies, at most.
+        section: table [rare_events].
+        pulls: table [explore].
+        most: largest number of frames selected by uncertainty, each with its noisy copies.
+        n_peak: largest number of frames around the largest forces, each with its displaced copies.
     """
 
     section: RareEventsSection
@@ -47,12 +47,12 @@ class Choice:
 
     @property
     def max_error(self) -> float | None:
-        """The error above which a frame has failed, eV/Å."""
+        """Error above which a frame counts as failed, eV/Å."""
         return self.pulls.max_error
 
 
 def select(ctx: StageContext, how: Choice) -> SelectFacts:
-    """Take frames above μ + kσ of each pull's own beginning, or above an error, and of these no near-duplicates."""
+    """Select frames above μ + kσ of their pull's first steps, or above an error, without near-duplicates."""
     section = how.section
     model = ctx.path(ctx.iteration, "train", MODEL)
     require_calibrated(model, {"rare_events.error_above": section.error_above, "explore.max_error": how.max_error})
@@ -84,10 +84,10 @@ def select(ctx: StageContext, how: Choice) -> SelectFacts:
 
 
 def _threshold(run: SMDRun, section: RareEventsSection) -> Threshold | None:
-    """Return μ + kσ of the pull's first steps; None if it ended before there were enough.
+    """Return μ + kσ of the pull's first steps; None if it ended too early.
 
     Raises:
-        ValueError: a whole pull has too few.
+        ValueError: a complete pull has too few first steps.
     """
     if run.uq_trace is None:
         return None
@@ -104,7 +104,7 @@ def _threshold(run: SMDRun, section: RareEventsSection) -> Threshold | None:
 def _sound(run: SMDRun, how: Choice) -> np.ndarray:
     """Return whether each frame of a pull can be labeled, bool [n_frames].
 
-    No atoms are closer than ``closest``, and no error is above ``max_error``.
+    It can be if no atoms are closer than ``closest``, and no error is above ``max_error``.
     """
     sound = np.array([len(neighbor_list("i", frame, how.section.closest)) == 0 for frame in run.frames], dtype=bool)
     if how.max_error is not None and len(sound):
@@ -113,9 +113,9 @@ def _sound(run: SMDRun, how: Choice) -> np.ndarray:
 
 
 def _classes(run: SMDRun, limit: Threshold | None, how: Choice, sound: np.ndarray) -> Classes:
-    """Sort the frames of a pull.
+    """Return the classes of the frames of a pull.
 
-    Without any threshold every sound one is a candidate: the model knows nothing yet.
+    Without a threshold every sound frame is a candidate, because the model has no training data there yet.
     """
     values = _judged(run, how.section)
     if values is None or not len(run.frames):
@@ -127,7 +127,7 @@ def _classes(run: SMDRun, limit: Threshold | None, how: Choice, sound: np.ndarra
 
 
 def _judged(run: SMDRun, section: RareEventsSection) -> np.ndarray | None:
-    """Return what is compared with the threshold for each frame: its uncertainty, or its largest error, eV/Å."""
+    """Return each frame's value to compare with the threshold: its uncertainty, or its largest error, eV/Å."""
     return run.uq if section.error_above is None else _errors(run)
 
 
@@ -135,7 +135,7 @@ def _errors(run: SMDRun) -> np.ndarray:
     """Return the largest error of each frame, eV/Å.
 
     Raises:
-        StageError: the pull's rows have none.
+        StageError: the pull has no errors in its rows.
     """
     if run.error is None:
         raise StageError(
@@ -161,7 +161,7 @@ def _candidates(
 
 
 def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndarray) -> tuple[list[int], int, int]:
-    """Return candidates far from known data and from one another, and how many were too near to either."""
+    """Return candidates far from known data and from each other, and the numbers that were too close to either."""
     if not frames:
         return [], 0, 0
     network = read_plan(ctx.path(ctx.iteration, "train", ENSEMBLE)).network
@@ -179,12 +179,12 @@ def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndar
 
 
 def _free(runs: Sequence[SMDRun], classes: dict[str, Classes], taken: set[tuple[str, int]]) -> list[np.ndarray]:
-    """Return whether each frame of each pull has not failed, and is not taken already, bool [n_frames].
+    """Return whether each frame of each pull has not failed and is not yet selected, bool [n_frames].
 
-    A frame that is learned twice would spend two labels, and lie in training and validation data at once.
+    A frame that is selected twice would cost two labels, and could be in both training and validation set.
 
     Arguments:
-        taken: name of the pull and step of frames.
+        taken: name of the pull and step of each selected frame.
     """
     found = []
     for run in runs:
@@ -195,10 +195,10 @@ def _free(runs: Sequence[SMDRun], classes: dict[str, Classes], taken: set[tuple[
 
 
 def _peaks(ctx: StageContext, how: Choice, runs: Sequence[SMDRun], free: Sequence[np.ndarray]) -> list[Atoms]:
-    """Return frames around the largest forces, each with its displaced copies behind it.
+    """Return frames around the largest forces, each followed by its displaced copies.
 
     Arguments:
-        free: whether each frame of each pull can be taken, bool [n_frames].
+        free: whether each frame of each pull can be selected, bool [n_frames].
     """
     section = how.section
     frames = peak_frames(runs, section.peak_before, how.n_peak, free)
@@ -217,10 +217,10 @@ def _peaks(ctx: StageContext, how: Choice, runs: Sequence[SMDRun], free: Sequenc
 
 
 def chosen_file(ctx: StageContext) -> Path:
-    """Return where this iteration's configurations are that were chosen for their uncertainty."""
+    """Return the file of this iteration's configurations selected by uncertainty."""
     return ctx.path(ctx.iteration, "select", CHOSEN)
 
 
 def peaks_file(ctx: StageContext) -> Path:
-    """Return where this iteration's frames around the largest forces are, each with its displaced copies behind it."""
+    """Return the file of this iteration's frames around the largest forces, each followed by its displaced copies."""
     return ctx.path(ctx.iteration, "select", PEAKS)

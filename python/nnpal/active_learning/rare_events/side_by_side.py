@@ -1,4 +1,4 @@
-"""Pulls of one stage under several force fields: carried out together, more of them later, and what they say."""
+"""Pulls of one stage under several force fields, run together and extended later, and their results."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from nnpal.active_learning.sampling import SMD_TASK, SMDRun, SMDSection, plan_sm
 from nnpal.active_learning.sampling.plan import ForceField
 
 Runs = Mapping[float, range]
-"""Numbers of the runs at each rate."""
+"""Rate -> numbers of the runs."""
 
 
 @dataclass
 class SideBySide:
-    """Pulls in the folder of a stage, each force field's in a folder of its name.
+    """Pulls in the folder of a stage, with a subfolder for each force field.
 
     Arguments:
-        ctx: of the stage.
-        section: [explore].
-        base_folder: the configuration file's.
-        seed: that the seeds of all follow from, so that runs of one rate and number begin and are shaken alike.
+        ctx: context of the stage.
+        section: table [explore].
+        base_folder: folder of the configuration file.
+        seed: seed that determines those of all pulls; runs of the same rate and number have the same velocities and
+            noise.
     """
 
     ctx: StageContext
@@ -38,14 +39,15 @@ class SideBySide:
     _given_up: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self, wanted: Mapping[str, tuple[ForceField, Runs]], also: Sequence[Task] = ()) -> list[TaskOutcome]:
-        """Carry out pulls, all together, and read them.
+        """Run pulls together, and read them.
 
         Arguments:
-            wanted: name of a folder -> force field, with paths as they are from here, and numbers of the runs.
-            also: other tasks at the same time, which the caller reads.
+            wanted: name of a folder -> force field, with paths relative to the working directory, and numbers of the
+                runs.
+            also: other tasks to run at the same time, which the caller reads.
 
         Returns:
-            What came of these other tasks.
+            The outcomes of these other tasks.
         """
         tasks = [
             Task(self.ctx.folder / who / name, SMD_TASK, arguments)
@@ -63,11 +65,11 @@ class SideBySide:
         return outcomes[len(tasks) :]
 
     def energies(self, who: str) -> dict[str, tuple[float | None, ...]]:
-        """Return E_a of each pull, eV, by rate."""
+        """Return rate -> E_a of each pull, eV."""
         return energies_by_run(self._own(who), self._given_up.get(who, ()))
 
     def facts(self, who: str, ensemble: Path | None = None) -> PullFacts:
-        """Return what the pulls of a folder say; ``ensemble``: see
+        """Return the facts of the pulls in a folder; ``ensemble``: see
         :func:`nnpal.active_learning.rare_events.pulls.facts_of_pulls`.
         """
         return facts_of_pulls(self._own(who), self._given_up.get(who, ()), ensemble)

@@ -1,4 +1,4 @@
-"""How many pulls at a rate a statement about its activation energy needs."""
+"""The number of pulls at a rate that a statement about its activation energy needs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Sequence
 from nnpal.observables import Difference, paired_difference, pairs_needed
 
 FIRST = 4
-"""Pairs before their scatter is looked at: fewer say little of it, so of how many are needed."""
+"""Smallest number of pairs for which the scatter, and so the number of pairs needed, is estimated."""
 GROWTH = 3
-"""Times the pulls that there are, at most, in one round: a scatter known from few is often too large."""
+"""Largest factor by which the number of pulls grows in one round: scatter estimated from few is often too large."""
 KNOWN = 12
-"""Pairs from which on the scatter is known well enough (to a fifth) to add in one round all that are needed."""
+"""Number of pairs from which the scatter is known well enough (to a fifth) to add all that are needed in one round."""
 MARGIN = 1.25
-"""Times the pairs that the scatter asks for: by these alone, the interval would come out too wide as often as not."""
+"""Factor for the number of pairs that the scatter requires, which alone would be too few half of the time."""
 PAST = 2.0
-"""Standard errors by which a mean lies past the goal beyond which more pulls are considered useless."""
+"""Number of standard errors by which a mean must exceed the goal for further pulls to be considered useless."""
 ROUNDS = 3
-"""In which pulls are added, at most. Each looks at the interval again, which makes it hold a little less often than
-its level says; so there are few."""
+"""Largest number of rounds in which pulls are added. Each tests the interval again, which reduces its coverage slightly
+below the nominal level, so there are few."""
 
 
 def difference_of_runs(
     ours: Sequence[float | None], theirs: Sequence[float | None], factor: float = 1.0
 ) -> Difference | None:
-    """Return the mean paired difference of E_a, run by run, times ``factor``.
+    """Return the mean paired difference of E_a between runs of the same number, times ``factor``.
 
-    Runs that only one side has do not count, nor those whose pull under the oracle failed. None: a pull under the model
-    ended early, so that a mean over the others would make it look better; or there are no pairs.
+    Runs without a partner, or whose pull under the oracle failed, are ignored. None: a pull under the model ended
+    early, so that a mean over the others would make the model look better; or there are no pairs.
     """
     pairs = [(a, b) for a, b in zip(ours, theirs, strict=False) if b is not None]
     whole = [(a, b) for a, b in pairs if a is not None]
@@ -38,14 +38,14 @@ def difference_of_runs(
 
 
 def is_missed(found: Difference | None, goal: float) -> bool:
-    """Return whether the goal is missed at a rate, so that no more pulls at any rate can reach the aim.
+    """Return whether the goal is missed at a rate, so that more pulls at any rate cannot reach the aim.
 
-    A pull ended early, or the mean exceeds the goal by more than ``PAST`` standard errors. With fewer than ``FIRST``
-    pairs the scatter is not known well enough for this decision.
+    It is missed if a pull ended early, or the mean exceeds the goal by more than ``PAST`` standard errors. With fewer
+    than ``FIRST`` pairs the scatter is not known well enough for this decision.
 
     Arguments:
-        found: what the pairs say, in the goal's unit.
-        goal: largest |difference| that is accepted.
+        found: difference over the pairs, in the unit of the goal.
+        goal: largest accepted |difference|.
     """
     if found is None:
         return True
@@ -55,13 +55,15 @@ def is_missed(found: Difference | None, goal: float) -> bool:
 
 
 def runs_wanted(found: Difference | None, n: int, goal: float, most: int, n_oracle: int = 0) -> int:
-    """Return how many pulls there should be at a rate to settle whether its interval lies within the goal.
+    """Return the number of pulls at a rate needed to decide whether its interval is within the goal.
 
     Arguments:
-        found: what the n pulls that there are say, in the goal's unit.
-        goal: largest |difference| that is accepted.
-        most: pulls, at most.
-        n_oracle: pulls that the oracle has. They cost most, so where any are added, all of these take part.
+        found: difference over the existing n pulls, in the unit of the goal.
+        n: number of existing pulls.
+        goal: largest accepted |difference|.
+        most: largest number of pulls.
+        n_oracle: number of existing pulls under the oracle. They are the most expensive, so if pulls are added, all of
+            them are used.
     """
     if found is None or found.is_within(goal):
         return n

@@ -1,6 +1,6 @@
-"""Errors of the stiffness against the displacements of labeled copies: what mean errors of forces do not show.
+"""Errors of the stiffness against displacements of labeled copies, which mean errors of forces do not show.
 
-Measured on labels that the model which chose them has not learned yet.
+They are evaluated on labels that the model that selected them was not trained on.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from nnpal.evaluation import predict
 
 
 def stiffness_facts(model: Path, frames: Sequence[Atoms]) -> StiffnessFacts | None:
-    """Return stiffness by the oracle and by the model, of each displaced copy whose own frame has a label too.
+    """Return the stiffness under oracle and model, for each displaced copy whose original frame has a label too.
 
     With Δ the displacement of a copy from its frame, κ = -(F(r + Δ) - F(r)) · Δ / |Δ|², in eV/Å².
 
     Arguments:
-        model: file of the ensemble.
-        frames: labeled, each copy behind the frame that it is displaced from.
+        model: model file of the ensemble.
+        frames: labeled frames, each followed by its displaced copies.
     """
     pairs = []
     own: int | None = None

@@ -1,4 +1,4 @@
-"""What a page of the loop of rare events tells of, and the pulls that it reads."""
+"""Data of a report of the loop of rare events, and the pulls that it reads."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Differences = dict[str, Difference | None]
 
 @dataclass(frozen=True)
 class Told:
-    """What a page tells of.
+    """Data of a report.
 
     Arguments:
-        ctx: of the stage.
+        ctx: context of the stage.
         history: all iterations so far.
         run, section, pulls, ensemble: the tables [run], [rare_events], [explore] and [ensemble].
     """
@@ -43,7 +43,7 @@ class Told:
 
     @property
     def rate(self) -> str:
-        """The rate that headlines are of, Å/ps."""
+        """Rate that the headlines refer to, Å/ps."""
         return f"{self.pulls.rates[0]:g}"
 
     @property
@@ -52,7 +52,7 @@ class Told:
 
     @cached_property
     def shown(self) -> dict[str, str]:
-        """Whose pulls there are in all iterations, and how readers call them."""
+        """Model -> its name in the report, for models with pulls in all iterations."""
         found = {"ensemble": "ensemble", "best": "best model"}
         second = self.last.train.second
         if second is not None and all(done.explore.second is not None for done in self.history):
@@ -60,11 +60,11 @@ class Told:
         return found
 
     def differences(self, done: Iteration, who: str = "ensemble") -> Differences:
-        """Return E_a - E_a(oracle) by rate, kcal/mol; empty without a reference."""
+        """Return rate -> E_a - E_a(oracle), kcal/mol; empty without a reference."""
         return differences(self.history, done, who)
 
     def folders(self, who: str, rate: str, iteration: int | None = None) -> list[Path]:
-        """Return the folders of the pulls at a rate in an iteration, the last unless said, by number."""
+        """Return the folders of the pulls at a rate in an iteration, by default the last, sorted by number."""
         place = self.ctx.path(self.ctx.iteration if iteration is None else iteration, "explore", who)
         return folders_of_pulls([place], rate)
 

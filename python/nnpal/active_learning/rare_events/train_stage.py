@@ -1,4 +1,4 @@
-"""Train on all that is labeled so far."""
+"""Train on all labels so far."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnpal.data import read_frames
 
 
 def train(ctx: StageContext, how: Learning) -> RareEventsTrainFacts:
-    """Train, and take errors on the oracle's pulls, which no model learns."""
+    """Train, and evaluate errors on the oracle's pulls, which no model is trained on."""
     path = ctx.path(0, "initial", UNSEEN)
     frames = read_frames(path) if path.is_file() else []
     _, facts = train_in_tasks(ctx, how, learned_so_far(ctx), frames)

@@ -1,4 +1,4 @@
-"""The uncertainty along pulls on the page."""
+"""The uncertainty along pulls in the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Shown(TypedDict):
 
 
 def traces(told: Told) -> list[Figure]:
-    """Return the uncertainty along the last pulls under the ensemble: the first at each rate, a panel each."""
+    """Return figures of the uncertainty along the last ensemble pulls, the first at each rate, one panel each."""
     folders = [folder for rate in told.rates for folder in told.folders("ensemble", rate)[:1]]
     found = [traced_run(told, told.ctx.iteration, folder) for folder in folders]
     runs = [run for run in found if run is not None]
@@ -24,14 +24,14 @@ def traces(told: Told) -> list[Figure]:
 
 
 def shown_as(told: Told) -> Shown:
-    """Return what is shown, and in which unit."""
+    """Return the quantity that is shown, and its unit."""
     in_errors = told.last.select.error_above is not None
     unit = "meV/Å" if in_errors or told.pulls.uq == "uq_force" else "meV"
     return {"quantity": "error" if in_errors else "UQ", "unit": unit}
 
 
 def traced_run(told: Told, iteration: int, folder: Path, label: str | None = None) -> UQRun | None:
-    """Return a pull's uncertainty with its threshold and what was chosen; None where it has none."""
+    """Return a pull's uncertainty with its threshold and the selected frames, or None without an uncertainty."""
     selected = told.history[iteration].select
     run, limit, bound = read_smd(folder), selected.thresholds.get(folder.name), selected.error_above
     trace = run.uq_trace if bound is None else run.error_trace

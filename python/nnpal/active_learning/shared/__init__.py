@@ -1,1 +1,1 @@
-"""What both loops do alike: label, train, report, hand out tasks."""
+"""Labeling, training, reports and tasks that all loops share."""

@@ -1,4 +1,4 @@
-"""Configurations without labels in files of a run, to the last bit."""
+"""Unlabeled configurations in files of a run, stored bitwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT = ("tag", "source", "step")
 
 
 def write_bare(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write structures, charge and spin, initial charges and moments, and tag, source and step of each."""
+    """Write each frame's structure, charge and spin, initial charges and moments, tag, source and step."""
     with aside(path) as temporary, Trajectory(str(temporary), "w") as file:
         for frame in frames:
             file.write(_bare(frame))

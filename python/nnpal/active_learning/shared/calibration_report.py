@@ -1,4 +1,4 @@
-"""What a report says of error bars on new candidates; nothing where models had none, as in runs of earlier versions."""
+"""The part of a report on error bars of new candidates; empty without error bars, as in runs of earlier versions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nnpal.active_learning.shared.report_page import figures, section
 
 
 def calibration_sections(ctx: StageContext, labeled: Sequence[CandidateFacts]) -> list[Section]:
-    """Return the section of error bars, or none.
+    """Return the section on error bars, or none.
 
     Arguments:
-        ctx: of the stage.
-        labeled: what the labeling of each iteration has found.
+        ctx: context of the stage.
+        labeled: facts of the labeling stage of each iteration.
     """
     told = [(k, one.calibration) for k, one in enumerate(labeled) if one.calibration is not None]
     if not told:
@@ -29,7 +29,7 @@ def calibration_sections(ctx: StageContext, labeled: Sequence[CandidateFacts]) -
 
 
 def coverage_of(labeled: CandidateFacts) -> Mapping[float, float]:
-    """Return the observed by the nominal coverage; nothing where the model had no error bars."""
+    """Return nominal -> observed coverage; empty if the model had no error bars."""
     found = labeled.calibration
     return {} if found is None else dict(zip(found.levels, found.coverage, strict=True))
 

@@ -1,6 +1,6 @@
-"""Newly labeled candidates before training on them: true and expected errors of the model that selected them.
+"""True and expected errors on newly labeled candidates, from the model that selected them, before training on them.
 
-They lie outside of its data, so they tell what its error bars are worth there, and calibrate those of the next model.
+They are outside its training data, so they test its error bars there, and calibrate those of the next model.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _COLUMNS = tuple(Pairs.__dataclass_fields__)
 
 @dataclass(frozen=True)
 class Candidates:
-    """Labeled candidates as the model that chose them saw them.
+    """Errors and spreads of labeled candidates, from the model that selected them.
 
     Attributes:
-        pairs: spreads and errors; ``species`` counts in ``symbols``.
-        symbols: elements.
-        error_force: calibrated error of each force at that time, eV/Å, [n_atoms]; NaN by a model without calibration.
-        error_energy: the same of each energy, eV, [n_frames]; infinite where the model gives none.
+        pairs: spreads and errors; ``species`` are indices into ``symbols``.
+        symbols: symbols of the elements.
+        error_force: calibrated error of each force at that time, eV/Å, [n_atoms]; NaN from a model without calibration.
+        error_energy: the same for each energy, eV, [n_frames]; infinite if the model gives none.
     """
 
     pairs: Pairs
@@ -42,13 +42,13 @@ class Candidates:
 
     @property
     def known(self) -> np.ndarray:
-        """Whether an atom has an error to compare with, bool [n_atoms]."""
+        """Whether each atom has an error bar, bool [n_atoms]."""
         return np.isfinite(self.error_force) & (self.error_force > 0)
 
     def coverage(self) -> CoverageFacts | None:
-        """Return what the error bars were worth; None where the model had none.
+        """Return the reliability of the error bars, or None if the model had none.
 
-        Nothing of this was fitted on these candidates: recalibration comes after.
+        The calibration was not fitted to these candidates; recalibration follows later.
         """
         known = self.known
         if not known.any():
@@ -68,7 +68,7 @@ class Candidates:
         )
 
     def write(self, path: Path) -> None:
-        """Write them, whole or not at all."""
+        """Write the candidates atomically."""
         columns = {name: getattr(self.pairs, name) for name in _COLUMNS}
         with aside(path) as temporary:
             np.savez(
@@ -88,12 +88,12 @@ class Candidates:
 
 
 def judge_candidates(ctx: StageContext, model: Path, frames: Sequence[Atoms]) -> Candidates:
-    """Hold a model against labels that it has not learned, and keep the pairs in the stage's folder as ``PAIRS``.
+    """Compare a model with labels that it was not trained on, and write the pairs to ``PAIRS`` in the stage's folder.
 
     Arguments:
-        ctx: of the stage that labels.
-        model: file of the ensemble that chose the configurations.
-        frames: labeled.
+        ctx: context of the labeling stage.
+        model: model file of the ensemble that selected the configurations.
+        frames: labeled configurations.
     """
     found = predict(model, frames, members=False)
     symbols = sorted({symbol for frame in frames for symbol in frame.symbols})
@@ -110,26 +110,26 @@ def judge_candidates(ctx: StageContext, model: Path, frames: Sequence[Atoms]) ->
 
 
 def candidates_so_far(ctx: StageContext, symbols: Sequence[str]) -> Pairs | None:
-    """Return the pairs of all candidates that stages before this one have labeled; None where there are none.
+    """Return the pairs of all candidates labeled by earlier stages, or None if there are none.
 
-    Each was judged by the model that chose it. Earlier ones stay and count as much as the newest: what is fitted is how
-    errors outside of the data follow from spreads, for which the candidates of one iteration are too few and too
-    similar.
+    Each pair is from the model that selected the candidate. Earlier pairs have the same weight as the newest: the fit
+    relates errors outside the training data to spreads, and the candidates of one iteration are too few and too similar
+    for it.
 
     Arguments:
-        symbols: elements of the model that is to be calibrated, whose indices the pairs get.
+        symbols: elements of the model to calibrate, which define the indices in the pairs.
     """
     parts = []
     for path in pair_files(ctx.run_folder, ctx.history):
         one = Candidates.read(path)
-        index = np.array([symbols.index(symbol) for symbol in one.symbols])  # all of them are learned by now
+        index = np.array([symbols.index(symbol) for symbol in one.symbols])  # the model has been trained on all of them
         columns = {name: getattr(one.pairs, name) for name in _COLUMNS}
         parts.append(Pairs(**{**columns, "species": index[one.pairs.species]}))
     return Pairs.joined(parts) if parts else None
 
 
 def candidates_by_iteration(ctx: StageContext) -> dict[int, Candidates]:
-    """Return all candidates with errors of their forces, by the iteration that labeled them."""
+    """Return iteration -> labeled candidates, for those with errors of their forces."""
     found: dict[int, Candidates] = {}
     for path in pair_files(ctx.run_folder, ctx.history):
         one = Candidates.read(path)
@@ -139,7 +139,7 @@ def candidates_by_iteration(ctx: StageContext) -> dict[int, Candidates]:
 
 
 def pair_files(run_folder: Path, history: History) -> list[Path]:
-    """Return the files of pairs that finished stages have left, in the order of iterations."""
+    """Return the files of pairs from finished stages, in the order of iterations."""
     return [
         stage_folder(run_folder, iteration, name) / PAIRS
         for iteration, stages in enumerate(history)

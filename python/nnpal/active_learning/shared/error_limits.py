@@ -1,4 +1,4 @@
-"""Limits in error units need a model that knows its errors."""
+"""Limits in error units, which need a calibrated model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HOW_TO_FIX = (
 
 
 def require_calibrated(model: Path, limits: dict[str, float | None]) -> None:
-    """Refuse limits of ``error_force`` by a model without calibration.
+    """Reject limits of ``error_force`` with a model that has no calibration.
 
     Arguments:
-        model: file of the ensemble.
-        limits: key of the configuration -> eV/Å; None where it is not given.
+        model: model file of the ensemble.
+        limits: configuration key -> limit, eV/Å; None if it is not given.
 
     Raises:
-        StageError: one is given, and the model has no calibration.
+        StageError: a limit is given, and the model has no calibration.
     """
     given = {key: value for key, value in limits.items() if value is not None}
     if given and read_metadata(model).calibration is None:

@@ -1,4 +1,4 @@
-"""What stages of several loops have found."""
+"""Facts of stages that several loops share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnpal.active_learning.engine.facts import MANIFEST, Part, StageFacts
 from nnpal.active_learning.engine.stage import History
 
 MODEL, BEST = "model.nnp.pt", "best.nnp.pt"
-"""Files of a training: all members, and the best alone."""
+"""Model files of a training: with all members, and with the best only."""
 SECOND = "second"
 """Folder of the ensemble of [also_train], with files of the same names."""
 MAE = Literal["energy_mae", "relative_energy_mae", "force_mae"]
@@ -19,11 +19,11 @@ Found = TypeVar("Found", bound="IterationFacts")
 
 
 class TaskFacts(StageFacts):
-    """Of a stage that runs LAMMPS in tasks.
+    """Facts of a stage that runs LAMMPS in tasks.
 
     Attributes:
-        failed_tasks: how tasks that were given up failed, by their folders.
-        last_lines: of runs that a fault of the physics ended, by their folders.
+        failed_tasks: folder -> failure, for tasks that were given up.
+        last_lines: folder -> last lines of output, for runs that ended by a failure of the physics.
     """
 
     failed_tasks: dict[str, str]
@@ -31,26 +31,26 @@ class TaskFacts(StageFacts):
 
     @property
     def endings(self) -> Mapping[str, str]:
-        """How each run ended, by its folder."""
+        """Folder -> how the run ended."""
         raise NotImplementedError
 
 
 class LabeledFacts(StageFacts):
-    """Of a stage that labels.
+    """Facts of a stage that labels.
 
     Attributes:
-        n_labeled: configurations with a label within the limits.
-        n_failed: those without.
-        reasons: why, and how often; the most frequent.
+        n_labeled: number of configurations with a label within the limits.
+        n_failed: number of configurations without.
+        reasons: most frequent reason -> number of occurrences.
     """
 
-    n_labeled: int = Field(alias="n_labelled")  # as files of earlier runs spell it
+    n_labeled: int = Field(alias="n_labelled")  # spelling in files of earlier runs
     n_failed: int
     reasons: dict[str, int]
 
 
 class Errors(Part):
-    """MAE of energies, energies but for their mean difference (eV/atom), and force components (eV/Å)."""
+    """MAE of energies, energies without their mean error (eV/atom), and force components (eV/Å)."""
 
     energy_mae: float
     relative_energy_mae: float
@@ -65,14 +65,14 @@ class Errors(Part):
 
 
 class SecondKindFacts(Part):
-    """Of an ensemble that was trained on the same data and samples nothing.
+    """Facts of an ensemble that was trained on the same data but is not used for sampling.
 
     Attributes:
-        kind: of its networks.
-        members: that finished.
-        failed_members: why others did not.
-        validation: errors of its best member on its validation data.
-        unseen: of all members on data that no model was trained on; None: there are no such data.
+        kind: kind of its networks.
+        members: members that finished.
+        failed_members: reasons why the others did not.
+        validation: errors of its best member on its validation set.
+        unseen: errors of all members on held-out data; None: there are no such data.
     """
 
     kind: str
@@ -83,11 +83,11 @@ class SecondKindFacts(Part):
 
 
 class TrainFacts(StageFacts):
-    """Of a training: configurations learned, members, and errors of the best on its own parts, eV/atom and eV/Å.
+    """Facts of a training: data, members, and errors of the best on its training and validation sets, eV/atom and eV/Å.
 
     Attributes:
-        kind: of the networks.
-        second: of [also_train]; None without that table.
+        kind: kind of the networks.
+        second: facts of [also_train]; None without that table.
     """
 
     stage: ClassVar[str] = "train"
@@ -125,7 +125,7 @@ class TrainFacts(StageFacts):
 
 
 class ThresholdFacts(Part):
-    """μ + kσ: see :class:`nnpal.active_learning.selection.Threshold`."""
+    """The threshold μ + kσ, see :class:`nnpal.active_learning.selection.Threshold`."""
 
     mean: float
     deviation: float
@@ -137,13 +137,13 @@ class CoverageFacts(Part):
     """Reliability of error bars on newly labeled candidates, from the model that selected them, before training.
 
     Attributes:
-        n_configurations, n_atoms: candidates, and their atoms that have an error bar.
-        levels: nominal shares, such as 0.68 and 0.9.
-        coverage: shares of force components within those intervals.
-        ratio: root of the mean squared error over that of the errors expected.
-        tenths: the ratio in each tenth of ``error_force``, from the smallest on.
-        rank, exact_rank: rank correlation, and that of exact error bars of the same distribution.
-        n_with_energy: configurations whose energy has an error bar.
+        n_configurations, n_atoms: numbers of candidates, and of their atoms with an error bar.
+        levels: nominal coverages, such as 0.68 and 0.9.
+        coverage: fractions of force components within these intervals.
+        ratio: root-mean-square of the true errors over that of the expected errors.
+        tenths: ratio in each tenth of ``error_force``, from the smallest on.
+        rank, exact_rank: rank correlation, and that of exact error bars with the same distribution.
+        n_with_energy: number of configurations whose energy has an error bar.
     """
 
     n_configurations: int
@@ -157,7 +157,7 @@ class CoverageFacts(Part):
     n_with_energy: int
 
     def in_words(self) -> str:
-        """Return one line for a reader."""
+        """Return the reliability as a line of text."""
         parts = [
             f"{100 * share:.0f} % within nominal {100 * level:.0f} %"
             for level, share in zip(self.levels, self.coverage, strict=True)
@@ -170,30 +170,30 @@ class CoverageFacts(Part):
 
 
 class CandidateFacts(LabeledFacts):
-    """Of a stage that labels candidates; ``calibration`` where the model that chose them had error bars."""
+    """Facts of a stage that labels candidates; with ``calibration`` if the model that selected them had error bars."""
 
     calibration: CoverageFacts | None = None
 
 
 class PageFacts(StageFacts):
-    """Of a report."""
+    """Facts of a report."""
 
     stage: ClassVar[str] = "report"
 
 
 class IterationFacts(Part):
-    """What the stages of an iteration have found, each under its name."""
+    """Facts of the stages of an iteration, by name."""
 
     def stages(self) -> list[StageFacts]:
-        """Return what each stage has found, in their order."""
+        """Return the facts of each stage, in order."""
         found = [getattr(self, name) for name in type(self).model_fields]
         return [facts for facts in found if isinstance(facts, StageFacts)]
 
 
 def iterations(history: History, kind: type[Found], source: str = MANIFEST) -> list[Found]:
-    """Return all iterations, of which every stage that others read is finished.
+    """Return the facts of all iterations whose stages that others read are finished.
 
     Raises:
-        nnpal.active_learning.engine.error.LoopError: what the manifest has is not what these stages find.
+        nnpal.active_learning.engine.error.LoopError: the manifest does not contain facts of these stages.
     """
     return [kind.from_json(stages, f"{source}: iteration {k}") for k, stages in enumerate(history)]

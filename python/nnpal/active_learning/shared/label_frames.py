@@ -1,4 +1,4 @@
-"""Label configurations in a stage: tasks compute, the run's store keeps."""
+"""Label configurations in a stage: tasks compute labels, which go into the run's store."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ OUTSIDE = "outside label.limits"
 
 @dataclass(frozen=True)
 class Labeled:
-    """What came of a stage's configurations.
+    """The outcome of labeling a stage's configurations.
 
     Attributes:
-        frames: labeled, in order.
-        indices: of the configurations that they are of.
-        failed: index -> why a configuration has no label.
-        outside: index -> what of its label lies outside the limits: value and limit.
+        frames: labeled configurations, in order.
+        indices: index of each of them in the input.
+        failed: index -> reason why a configuration has no label.
+        outside: index -> value of its label that is outside the limits, and the limit.
     """
 
     frames: list[Atoms]
@@ -45,7 +45,7 @@ class Labeled:
 
     @property
     def reasons(self) -> dict[int, str]:
-        """Why each configuration that is left out is left out, in their order."""
+        """Index -> reason, for each excluded configuration, in order."""
         found = self.failed | {index: _outside(findings) for index, findings in self.outside.items()}
         return dict(sorted(found.items()))
 
@@ -59,7 +59,7 @@ class Labeled:
 
     @property
     def counted(self) -> dict[str, int]:
-        """The most frequent reasons, and how often each occurred; of a limit the first value stands for all."""
+        """Most frequent reason -> number of occurrences; for each limit the first value represents all."""
         counted = Counter(self.failed.values())
         kinds: dict[tuple[str, ...], list[str]] = {}
         for findings in self.outside.values():
@@ -72,7 +72,7 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Labeling:
-    """How a loop labels: its oracle, [label], and the configuration file's folder."""
+    """Settings for labeling: the oracle, [label], and the folder of the configuration file."""
 
     oracle: OracleSection
     section: LoopLabelSection
@@ -82,21 +82,21 @@ class Labeling:
 def label_in_tasks(
     ctx: StageContext, how: Labeling, frames: Sequence[Atoms], name: str = "batches", *, may_be_none: bool = False
 ) -> Labeled:
-    """Label configurations; what the run's store knows is not computed again.
+    """Label configurations, without repeating those in the run's store.
 
     Arguments:
-        ctx: of the stage; ``name`` is the folder of its batches.
-        how: to label.
-        may_be_none: continue if all labels lie outside the limits, since there are earlier training data. That no
-            configuration has a label at all is an error nevertheless: it may be the oracle's fault.
+        ctx: context of the stage; ``name`` is the folder of its batches.
+        how: settings for labeling.
+        may_be_none: whether to continue if all labels are outside the limits, because there are earlier training data.
+            It is an error in any case if no configuration has a label, as the oracle may be faulty.
 
     Raises:
-        StageError: more without a label, or with one outside the limits, than [label] allows, or none to continue with.
+        StageError: more configurations than [label] allows have no label or one outside the limits, or none is left.
     """
     settings = how.section
     oracle = oracle_from(how.oracle, how.base_folder)
     with LabelStore(ctx.run_folder / STORE_OF_RUN) as store:
-        _merge(store, ctx.folder / name)  # of an attempt that was killed
+        _merge(store, ctx.folder / name)  # stores of an attempt that was killed
         missing = _unknown(frames, oracle, store)
         size = settings.batch
         tasks = [
@@ -120,7 +120,7 @@ def label_in_tasks(
 
 
 def _sorted_out(frames: Sequence[Atoms], report: LabelReport, limits: Limits) -> Labeled:
-    """Leave out what has no label, or one outside the limits."""
+    """Exclude configurations without a label, or with one outside the limits."""
     failed = {failure.index: failure.reason for failure in report.failed}
     indices = [index for index in range(len(frames)) if index not in failed]
     outside: dict[int, list[Finding]] = {}
@@ -136,15 +136,15 @@ def _outside(findings: Sequence[Finding]) -> str:
 
 
 def _forget(store: LabelStore, folder: Path, frames: Sequence[Atoms]) -> None:
-    """Have failures computed again when the run resumes: their stage failed, which may have been the oracle's fault."""
+    """Forget failures, so that they are computed again when the run resumes: the oracle may have been faulty."""
     store.forget_failures(structure_key(frame) for frame in frames)
-    for name in (RESULT, STORE):  # in this order: a batch that counts as done must have its store
-        for path in folder.glob(f"*/{name}"):  # the run's store has all labels of it
+    for name in (RESULT, STORE):  # in this order, because a finished batch must have its store
+        for path in folder.glob(f"*/{name}"):  # its labels are in the run's store
             path.unlink()
 
 
 def _unknown(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> list[Atoms]:
-    """Return configurations, each once, that the store knows neither a label nor all failures of."""
+    """Return the configurations, each once, that still need a calculation: no label, and not all attempts failed."""
     report = recall_labels(frames, oracle, store)
     seen: dict[str, Atoms] = {}
     for failure in report.failed:

@@ -1,4 +1,4 @@
-"""Labeled configurations of a run: each stage that labels leaves them in a dataset."""
+"""Labeled configurations of a run, in one dataset per labeling stage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_learned(ctx: StageContext, frames: Sequence[Atoms], name: str = LEARNE
 
 
 def learned_so_far(ctx: StageContext) -> list[Atoms]:
-    """Return all configurations that the stages of this run have labeled to be learned, each once, in their order."""
+    """Return all configurations that stages of this run have labeled for training, each once, in order."""
     frames: list[Atoms] = []
     seen: set[str] = set()
     for path in data_files(ctx.run_folder, ctx.history):
@@ -34,7 +34,7 @@ def learned_so_far(ctx: StageContext) -> list[Atoms]:
 
 
 def data_files(run_folder: Path, history: History) -> Iterator[Path]:
-    """Yield the datasets to learn from."""
+    """Yield the training datasets."""
     for iteration, stages in enumerate(history):
         for name, facts in stages.items():
             if LEARNED in named_files(facts):

@@ -1,4 +1,4 @@
-"""The table [oracle] from JSON."""
+"""The oracle of a table [oracle] in JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def oracle_of(table: Mapping[str, Any], base_folder: Path) -> Oracle:
     """Return the oracle of a table; its file paths are relative to ``base_folder``.
 
     Raises:
-        nnpal.config.ConfigError: a table that is not right.
-        nnpal.oracle.protocol.OracleError: it cannot work as described.
+        nnpal.config.ConfigError: the table is invalid.
+        nnpal.oracle.protocol.OracleError: the oracle cannot work as described.
     """
     return oracle_from(validated({"oracle": dict(table)}, _Holder, source="oracle").oracle, base_folder)

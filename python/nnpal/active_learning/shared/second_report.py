@@ -1,4 +1,4 @@
-"""The comparison of the networks of [also_train] with those used for sampling, in a report."""
+"""The comparison of the networks of [also_train] with those used for sampling, for a report."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NAMES = {"ani": "ANI", "schnet": "SchNet"}
 
 
 def name_of(kind: str) -> str:
-    """Return how readers know a kind of network."""
+    """Return the common name of a kind of network."""
     return NAMES.get(kind, kind)
 
 
 def second_name(kind: str, of_second: str) -> str:
-    """Return how readers tell the networks of [also_train] from those of [network], also where both are of one kind."""
+    """Return a name for the networks of [also_train] that differs from that of [network], even for the same kind."""
     return f"second {name_of(of_second)}" if kind == of_second else name_of(of_second)
 
 
@@ -30,14 +30,15 @@ def second_sections(
     activation_energies: Sequence[float | None] = (),
     differences: Sequence[Difference | None] = (),
 ) -> list[Section]:
-    """Return a section with a table of both ensembles by iteration; none where there is no second ensemble.
+    """Return a section with a table of both ensembles by iteration; none without a second ensemble.
 
     Arguments:
-        trainings: of each iteration.
-        unseen: errors of all members of [network] on held-out data, by iteration; none where no such data
-            are there.
-        activation_energies: under the second ensemble, eV, by iteration, where there are pulls; None: not in that one.
-        differences: of these from the oracle's over pairs of pulls, kcal/mol; None: not known. Empty: no reference.
+        trainings: facts of the training in each iteration.
+        unseen: errors of all members of [network] on held-out data, by iteration; empty without such data.
+        activation_energies: activation energy under the second ensemble, eV, by iteration; None: not available. Empty:
+            no pulls.
+        differences: differences from the oracle's over pairs of pulls, kcal/mol, by iteration; None: unknown. Empty: no
+            reference.
     """
     rows: list[list[object]] = []
     for iteration, train in enumerate(trainings):

@@ -1,4 +1,4 @@
-"""Where a run or a training stands, read from its folder without disturbing it."""
+"""Status of a run or a training, read from its folder without disturbing it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from nnpal.training.standing import Standing
 
 TRAIN = "train"
-"""The stage that trains, in all loops."""
+"""Name of the training stage in all loops."""
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a run stands.
+    """Status of a run.
 
     Attributes:
-        run: its stages.
-        training: of the stage in progress; None if it trains nothing, or not yet.
+        run: status of its stages.
+        training: status of the training in the stage in progress; None if there is none (yet).
     """
 
     run: Status
     training: Standing | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON; ``training`` has the members."""
+        """Return the status as JSON; ``training`` contains the members."""
         return self.run.as_dict() | {"training": None if self.training is None else self.training.as_dict()}
 
     def as_text(self) -> str:
-        """Return it for a reader."""
+        """Return the status as text."""
         text = self.run.as_text([] if self.training is None else _lines(self.training))
         told = coverage_in(self.run.facts)
         return text if told is None else f"{text}\n  {told}"
@@ -43,28 +43,28 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class TrainingStatus:
-    """The progress of a training of ``nnpal train``."""
+    """Status of a training of ``nnpal train``."""
 
     training: Standing
 
     @property
     def state(self) -> str:
-        """In the words for a run."""
+        """State, in the terms for a run."""
         if self.training.is_concluded:
             return "finished"
         return "running" if self.training.n("training") else "waiting"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON, with the keys that it shares with a run's."""
+        """Return the status as JSON, with the same keys as for a run where they apply."""
         return {"folder": str(self.training.folder), "state": self.state, "training": self.training.as_dict()}
 
     def as_text(self) -> str:
-        """Return it for a reader."""
+        """Return the status as text."""
         return "\n".join([f"{self.training.folder}: {self.state}", *(f"  {line}" for line in _lines(self.training))])
 
 
 def status(folder: Path) -> RunStatus | TrainingStatus:
-    """Return the progress of a run, or of a training of ``nnpal train``.
+    """Return the status of a run, or of a training of ``nnpal train``.
 
     Raises:
         nnpal.active_learning.engine.error.LoopError: the folder is neither.
@@ -81,13 +81,13 @@ def status(folder: Path) -> RunStatus | TrainingStatus:
 
 
 def coverage_in(facts: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return a line of what error bars were worth on an iteration's new labels; None where there were none."""
+    """Return a line on the reliability of error bars on an iteration's new labels, or None without error bars."""
     found = facts.get("label", {}).get("calibration")
     return None if found is None else CoverageFacts.from_json(found, "label").in_words()
 
 
 def _training(folder: Path) -> Standing | None:
-    from nnpal.active_learning.shared.train_progress import standing_in  # and with it torch
+    from nnpal.active_learning.shared.train_progress import standing_in  # imported here, because it imports torch
 
     return standing_in(folder)
 

@@ -1,4 +1,4 @@
-"""What became of a stage's tasks, for its facts: free of times and places, as all of the manifest is."""
+"""Facts of a stage's tasks, without times and paths, like everything in the manifest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nnpal.active_learning.sampling.ending import COMPLETE, RunOutcome
 
 
 def failed_tasks(ctx: StageContext, outcomes: Iterable[TaskOutcome]) -> dict[str, str]:
-    """Return how tasks that were given up failed, by their folders relative to the stage's."""
+    """Return folder (relative to the stage's) -> failure, for tasks that were given up."""
     return {_name(ctx, one): one.failure.fact for one in outcomes if one.failure is not None}
 
 
 def last_lines(ctx: StageContext, outcomes: Iterable[TaskOutcome]) -> dict[str, tuple[str, ...]]:
-    """Return the last lines of runs of LAMMPS that a fault of the physics ended, by their folders."""
+    """Return folder -> last lines of output, for LAMMPS runs that ended by a failure of the physics."""
     done = [(one, RunOutcome.of(one.result)) for one in outcomes if one.result is not None]
     return {_name(ctx, one): run.last_lines for one, run in done if run.ended != COMPLETE}
 

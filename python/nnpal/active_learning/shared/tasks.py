@@ -1,4 +1,4 @@
-"""Tasks that both loops hand out: functions of a folder and of JSON arguments, see
+"""Tasks of all loops, functions of a folder and of JSON arguments, see
 :mod:`nnpal.active_learning.engine.task`."""
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ def label_batch(
     threads: int,
     timeout: float | None,
 ) -> dict[str, Any]:
-    """Label the configurations of ``frames.traj`` into the folder's own store, which outlives a kill.
+    """Label the configurations of ``frames.traj`` in the folder's own store, which survives a kill.
 
     Arguments:
-        folder: of the task.
-        oracle: a table [oracle].
-        base_folder: folder of its files, relative to ``folder``.
+        folder: folder of the task.
+        oracle: table [oracle].
+        base_folder: folder of the oracle's files, relative to ``folder``.
         content: hash of the configurations.
-        threads, timeout: of a calculation.
+        threads, timeout: number of threads and time limit, s, of a calculation.
 
     Raises:
-        ValueError: the file holds other configurations, or the oracle cannot work as described.
-        Killed: workers were killed, so that configurations are without an answer; all others are in the store.
+        ValueError: the file contains other configurations, or the oracle cannot work as described.
+        Killed: workers were killed, so some configurations have no result; all others are in the store.
     """
     from nnpal.active_learning.shared.bare_frames import read_bare
     from nnpal.active_learning.shared.oracle_table import oracle_of
@@ -55,7 +55,7 @@ def label_batch(
 
 
 def batch_hash(frames: list[Any]) -> str:
-    """Return a hash of bare configurations in their order."""
+    """Return a hash of unlabeled configurations in their order."""
     import hashlib
 
     from nnpal.label.structure_key import structure_key
@@ -64,17 +64,17 @@ def batch_hash(frames: list[Any]) -> str:
 
 
 def train_member(folder: Path, *, training: str, member: int, content: str) -> dict[str, Any]:
-    """Train one member of a training folder from its checkpoint to its end.
+    """Train one member of a training folder until it finishes, from its checkpoint.
 
     Arguments:
-        folder: of the task.
-        training: the training folder, relative to ``folder``.
-        member: its number; on a machine with GPUs, members are dealt to them in turn.
-        content: hash of the data, so that other data are another task.
+        folder: folder of the task.
+        training: training folder, relative to ``folder``.
+        member: number of the member; members are assigned to GPUs, if any, in turn.
+        content: hash of the data, so that other data make a different task.
 
     Raises:
-        ValueError: the training folder is about other data.
-        GiveUp: the member diverges, as it would again.
+        ValueError: the training folder is for other data.
+        GiveUp: the member diverges, and would diverge again.
     """
     import torch
 
@@ -98,7 +98,7 @@ def train_member(folder: Path, *, training: str, member: int, content: str) -> d
 
     device = torch.device(devices[member % len(devices)])
     diverged = member_folder(where, member) / ERROR
-    diverged.unlink(missing_ok=True)  # of an attempt before
+    diverged.unlink(missing_ok=True)  # from an earlier attempt
     run(where, [member], device, load_data(where / CACHE, plan.network), count)
     if diverged.exists():
         raise GiveUp(f"member {member}: {diverged.read_text().strip()}")

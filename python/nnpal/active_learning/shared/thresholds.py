@@ -1,4 +1,4 @@
-"""Thresholds for the manifest."""
+"""Thresholds as facts for the manifest."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from nnpal.active_learning.shared.facts import ThresholdFacts
 
 
 def facts_of_threshold(found: Threshold) -> ThresholdFacts:
-    """Return what the manifest says of a threshold."""
+    """Return the facts of a threshold for the manifest."""
     return ThresholdFacts(mean=found.mean, deviation=found.deviation, k=found.k, n_values=found.n_values)

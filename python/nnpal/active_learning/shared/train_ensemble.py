@@ -1,4 +1,4 @@
-"""Train in a stage: members as tasks, then model files that passed the gate."""
+"""Train in a stage: members as tasks, then model files that pass the gate."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
 TABLES = ("network", "also_train", "loss", "training", "ensemble")
 FREE_KEYS = ("training.checkpoint_every", "training.tensorboard")
-"""Of these tables, what decides nothing of what is learned."""
+"""Keys of these tables that do not affect the trained weights."""
 LEAST_MEMBERS = 2
 
 
 @dataclass(frozen=True)
 class Learning:
-    """[network], [loss], [training], [ensemble] and [also_train]; paths are seen from ``base_folder``."""
+    """Settings [network], [loss], [training], [ensemble] and [also_train]; paths are relative to ``base_folder``."""
 
     network: NetworkSettings
     loss: LossSettings
@@ -50,11 +50,11 @@ class Learning:
     also_train: NetworkSettings | None = None
 
     def of_second_kind(self) -> Learning | None:
-        """Return how the networks of [also_train] learn; None: there are none.
+        """Return the settings for the networks of [also_train], or None without that table.
 
-        They have the elements, loss, members and splits of the others. They start from their own of the iteration
-        before where the others do so, else from random weights, for a file that the others start from is of other
-        networks. What means nothing to their kind is left out.
+        Elements, loss, members and splits are those of the main networks. If these start from the previous
+        iteration, so do they, from their own weights; otherwise they start from random weights, because a file for the
+        main networks does not fit them. Settings that have no effect on their kind are removed.
         """
         if self.also_train is None:
             return None
@@ -64,11 +64,11 @@ class Learning:
         return replace(self, network=network, training=training, also_train=None)
 
     def training_of(self, frames: Sequence[Atoms], previous: str | None) -> TrainingSettings:
-        """Return the settings of one training, with what it starts from.
+        """Return the settings of one training, including its start.
 
         Arguments:
-            frames: its data.
-            previous: training folder of the iteration before; the first has none.
+            frames: training data.
+            previous: training folder of the previous iteration; None in the first.
         """
         start = self.training.start
         if start == PREVIOUS:
@@ -79,7 +79,7 @@ class Learning:
         return self.training.model_copy(update={"start": PREVIOUS if fits else RANDOM})
 
     def network_of(self, training: TrainingSettings, frames: Sequence[Atoms]) -> NetworkSettings | Description:
-        """Return what the networks look like; where they start from those before, defaults of [network] hold too."""
+        """Return the description of the networks; if they start from previous ones, with the defaults of [network]."""
         return self._description(frames) if training.start == PREVIOUS else self.network
 
     def _description(self, frames: Sequence[Atoms]) -> Description:
@@ -89,18 +89,18 @@ class Learning:
 def train_in_tasks(
     ctx: StageContext, how: Learning, frames: Sequence[Atoms], unseen: Sequence[Atoms] = ()
 ) -> tuple[TrainedEnsemble, TrainFacts]:
-    """Train an ensemble on all data so far, write ``model.nnp.pt`` (all members) and ``best.nnp.pt``.
+    """Train an ensemble on ``frames``, and write ``model.nnp.pt`` (all members) and ``best.nnp.pt``.
 
-    The ensemble of [also_train] follows; its files are in the folder ``second``.
+    The ensemble of [also_train] is trained next, with files in the folder ``second``.
 
     Arguments:
-        ctx: of the stage.
-        how: settings.
+        ctx: context of the stage.
+        how: settings of the training.
         frames: labeled configurations.
-        unseen: those that nothing learned, for errors of the second ensemble.
+        unseen: held-out configurations, for errors of the second ensemble.
 
     Returns:
-        The ensemble, and facts: data, best member, errors on training and validation data, members that failed.
+        The ensemble, and facts: data, best member, errors on training and validation sets, and failed members.
 
     Raises:
         StageError: fewer than two members finished, or the model file does not pass the gate.
@@ -124,7 +124,7 @@ def train_in_tasks(
 
 
 def _train(ctx: StageContext, how: Learning, frames: Sequence[Atoms], below: str) -> TrainedEnsemble:
-    """Train an ensemble in the folder ``below`` that of the stage."""
+    """Train an ensemble in the folder ``below`` of the stage's folder."""
     place = ctx.folder / below
     place.mkdir(exist_ok=True)
     folder = place / ENSEMBLE
@@ -132,7 +132,7 @@ def _train(ctx: StageContext, how: Learning, frames: Sequence[Atoms], below: str
     previous = _previous(ctx, below)
     try:
         training = how.training_of(frames, previous)
-        # networks of a file are of its kind
+        # networks from a file have the kind of the file
         kind = f"{how.network.kind} " if training.start in (None, PREVIOUS, RANDOM) else ""
         ctx.log(
             f"iteration {ctx.iteration}: training {settings.members} {kind}networks on {len(frames)} configurations"
@@ -153,12 +153,12 @@ def _train(ctx: StageContext, how: Learning, frames: Sequence[Atoms], below: str
             )
             content = read_plan(folder).content_hash
             tasks = [_task(task_folder(folder, member), folder, member, content) for member in members]
-            for task in tasks:  # whatever its folder says, the task of a member that is not finished is not done
+            for task in tasks:  # the task of an unfinished member is not done, whatever its folder contains
                 (task.folder / RESULT).unlink(missing_ok=True)
             pairs = zip(members, ctx.tasks.run(tasks), strict=True)
         failed = {member: outcome.failure for member, outcome in pairs if outcome.failure is not None}
         _require_enough(folder, settings.members, failed)
-        # of the ensemble that chose them; the other's spread is another
+        # from the ensemble that selected them; the second ensemble has a different spread
         candidates = None if below else candidates_so_far(ctx, read_plan(folder).network.symbols)
         reasons = {member: failure.fact for member, failure in failed.items()}
         ensemble = end_training(folder, reasons, candidates=candidates)
@@ -170,16 +170,16 @@ def _train(ctx: StageContext, how: Learning, frames: Sequence[Atoms], below: str
 
 
 def _previous(ctx: StageContext, below: str) -> str | None:
-    """Return the training folder of the iteration before; None: there is none, as where [also_train] is new."""
+    """Return the training folder of the previous iteration; None if there is none, as for a new [also_train]."""
     if ctx.iteration == 0:
         return None
     folder = ctx.path(ctx.iteration - 1, "train", below) / ENSEMBLE
-    # relative: the folder's plan, whose hash the manifest has, keeps it
+    # relative, because the path is in the folder's plan, whose hash is in the manifest
     return os.path.relpath(folder) if folder.is_dir() or not below else None
 
 
 def errors_on(model: Path, frames: Sequence[Atoms]) -> Errors | None:
-    """Return MAE of energies (eV/atom), energies but for their mean difference, and force components (eV/Å)."""
+    """Return the MAE of energies (eV/atom), energies without their mean error, and force components (eV/Å)."""
     if not frames:
         return None
     found = predict(model, frames, members=False, uq_force=False)
@@ -194,12 +194,12 @@ def errors_on(model: Path, frames: Sequence[Atoms]) -> Errors | None:
 
 
 def _relative(error: np.ndarray) -> float:
-    """Return the MAE of energies but for their mean difference, which decides no force and no barrier."""
+    """Return the MAE of energies without their mean error, which affects no force and no barrier."""
     return float(np.abs(error - error.mean()).mean())
 
 
 def _relative_errors(ensemble: TrainedEnsemble) -> tuple[float, float]:
-    """Return the same of the best member on its training and its validation data, eV/atom."""
+    """Return this MAE for the best member on its training and validation sets, eV/atom."""
     with (ensemble.folder / PARITY).open(newline="") as file:
         rows = list(csv.DictReader(file))
     parts = np.array([row["part"] for row in rows])
@@ -208,7 +208,7 @@ def _relative_errors(ensemble: TrainedEnsemble) -> tuple[float, float]:
 
 
 def _require_enough(folder: Path, n_members: int, failed: Mapping[int, Failure]) -> None:
-    """Refuse before the training is concluded, so that members that failed can be trained when the run resumes.
+    """Check the number of finished members before the training ends, so that failed ones can be trained on resuming.
 
     Raises:
         StageError: fewer than two members finished.
@@ -225,7 +225,7 @@ def _task(folder: Path, training: Path, member: int, content: str) -> Task:
 
 
 def task_folder(training: Path, member: int) -> Path:
-    """Return the folder of the task that trains a member of a training folder."""
+    """Return the folder of the task that trains ``member`` of a training folder."""
     return training.parent / f"member-{member}"
 
 

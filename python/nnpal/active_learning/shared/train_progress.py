@@ -1,6 +1,6 @@
-"""Trainings of a run while they last: what ``nnpal run`` and ``nnpal status`` show of them.
+"""Progress of a run's trainings, for ``nnpal run`` and ``nnpal status``.
 
-No stage imports this, so that a change here makes none stale.
+No stage imports this module, so a change here makes no stage stale.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from nnpal.training.standing import Observer, Standing
 
 
 def shown_on(console: Console) -> Watch:
-    """Return what shows a training of a stage on ``console``."""
+    """Return a watch that shows the training of a stage on ``console``."""
     return lambda folder: TrainingProgress(console, _observer(folder))
 
 
 def standing_in(folder: Path) -> Standing | None:
-    """Return where the training stands that is in a stage's folder, or is that folder; None where there is none."""
-    for training in (folder / SECOND / ENSEMBLE, folder / ENSEMBLE, folder):  # the second begins when the first is done
+    """Return the status of the training in a stage's folder, or of a training folder; None without a training."""
+    for training in (folder / SECOND / ENSEMBLE, folder / ENSEMBLE, folder):  # the second begins after the first
         if (training / PLAN).is_file():
             return _observer(training).look()
     return None

@@ -1,4 +1,4 @@
-"""How the members of the last iteration were trained: their learning curves, and the epoch that each one keeps."""
+"""Training of the members in the last iteration: learning curves, and the epoch of the weights that are kept."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nnpal.training.curves import learning_curves
 
 
 def training_section(ctx: StageContext) -> Section:
-    """Return the section of the members' training in the last iteration.
+    """Return the section on the training of members in the last iteration.
 
     Arguments:
-        ctx: of the stage.
+        ctx: context of the stage.
 
     Raises:
-        nnpal.training.TrainingFolderError: the training folder no longer has what it had.
+        nnpal.training.TrainingFolderError: files of the training folder are missing.
     """
     ensemble = load_ensemble(ctx.path(ctx.iteration, "train", ENSEMBLE))
     drawn = figures(ctx, [learning_curves(ensemble.members)])
@@ -31,12 +31,12 @@ def training_section(ctx: StageContext) -> Section:
 
 
 def members_table(members: Sequence[TrainedMember], best: int, failed: Mapping[int, str]) -> Table:
-    """Return a row for each member: epochs, and its errors at the epoch that is kept.
+    """Return a table with a row for each member: epochs, and errors at the epoch that is kept.
 
     Arguments:
-        members: that were trained to their end.
-        best: number of the best of them.
-        failed: why others were not.
+        members: members that finished.
+        best: number of the best member.
+        failed: member -> reason why it did not finish.
     """
     header = ["member", "epochs", "epoch kept", "validation loss (eV²)"]
     header += [f"{part} {what}" for what in ("energy MAE (meV/atom)", "force MAE (meV/Å)")
