@@ -14,6 +14,8 @@ Before anything is timed, the ensemble's energy, forces and uq_force must agree 
 with those of AEVs, TorchANI's networks and the backward pass in sequence. Products have random factors, so there is
 nothing to compare.
 
+All parts use the best instruction set except `amx`, which the operations of torch do not use.
+
 The rest of the ensemble is the networks; the rest of the pair style is building tiles and summing forces, minus the
 sorting of edges by the torch operation, which the pair style does not need. Results, also differences, are medians over
 the rounds.
@@ -22,6 +24,7 @@ the rounds.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -38,6 +41,7 @@ import lmp_timing
 import nickel
 import torch_timing
 from agreement import Evaluation, require_agreement
+from nnpal import _core
 from nnpal.geometry.neighbor_graph import neighbor_graph
 from nnpal.model.build import build_aev_computer, build_member
 from nnpal.model.description import NetworkDescription
@@ -179,6 +183,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "profile_step.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    instruction_set = next(name for name in _core.instruction_sets() if name != "amx")
+    _core.use_instruction_set(instruction_set)
+    os.environ["NNPAL_INSTRUCTION_SET"] = instruction_set  # for lmp
     parts = Parts()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -196,7 +203,7 @@ def main() -> None:
     content = {
         "n_atoms": N_ATOMS,
         "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
-        "instruction_set": torch.ops.nnpal.instruction_sets()[0],
+        "instruction_set": instruction_set,
         "differences": differences,
         "microseconds_per_atom_and_step": medians,
         "rounds": rounds,
