@@ -17,7 +17,7 @@ from nnpal.runtime.child_process import SIGNALS, Child, environment_for, how_end
 from nnpal.runtime.disk_full import EXIT_DISK_FULL
 
 TICK = 0.5
-"""Seconds between looks whether the run still wants the task."""
+"""Seconds between checks that the run still needs the task."""
 GRACE = 5.0
 """Seconds from SIGTERM to SIGKILL."""
 BY_EXIT_CODE = {
@@ -25,7 +25,7 @@ BY_EXIT_CODE = {
     EXIT_GIVE_UP: ("hopeless", "failed with an error that a retry would repeat"),
     EXIT_KILLED: ("killed", "ended because one of its programs was killed"),
 }
-"""Kind and words of attempts that say themselves how they ended."""
+"""Kind and description of attempts whose exit code says how they ended."""
 
 
 def execute(
@@ -34,17 +34,17 @@ def execute(
     """Run ``python -m nnpal.active_learning.engine.task`` and return how it ended.
 
     Arguments:
-        folder: the task's.
-        timeout: seconds; None: no limit.
-        alive: a file; once it is gone the task is not wanted and its processes are ended.
-        paths: where Python finds modules, besides its own places.
-        threads: of numerical libraries.
-        _: what Parsl hands on though it has used it itself: ``parsl_resource_specification``, of an ``MPIExecutor``.
+        folder: folder of the task.
+        timeout: time limit, s; None: no limit.
+        alive: a file; once it is deleted, the task is no longer needed and its processes are ended.
+        paths: additional folders in which Python looks for modules.
+        threads: number of threads of numerical libraries.
+        _: keywords that Parsl passes on after using them: ``parsl_resource_specification``, for an ``MPIExecutor``.
 
     Returns:
         ``kind``: ``ended`` (look for a result), ``hopeless`` (another attempt would fail likewise), ``timeout``,
-        ``killed`` (it, or a program of its own, by SIGTERM or SIGKILL from elsewhere), ``disk`` (full) or
-        ``unwanted``; ``how``: in words; ``offset``: where this attempt begins in ``task.log``.
+        ``killed`` (it, or a program that it started, by an external SIGTERM or SIGKILL), ``disk`` (full) or
+        ``unwanted``; ``how``: a description; ``offset``: byte at which this attempt begins in ``task.log``.
     """
     wanted = Path(alive)
     if not wanted.exists():
@@ -64,7 +64,7 @@ def execute(
 
 
 def _await(child: Child, timeout: float | None, wanted: Path) -> str | None:
-    """Wait for the end, and return why it has to be brought about, or None where it came of itself."""
+    """Wait for the end of a process; return None, or why the process must be ended."""
     end = None if timeout is None else time.monotonic() + timeout
     while True:
         left = TICK if end is None else min(TICK, end - time.monotonic())

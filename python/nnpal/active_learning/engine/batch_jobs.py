@@ -1,4 +1,4 @@
-"""Batch jobs that tasks run in: which one a task is in, what happened to it, and what to do. Only Slurm is asked."""
+"""Batch jobs that tasks run in: which one a task is in, what happened to it, and what to do. Only Slurm is queried."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pathlib import Path
 
 JOB = "job.json"
 NUMBER = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
-"""Variables in which schedulers tell a job its number."""
+"""Variables in which schedulers store the number of a job."""
 NAME = ("SLURM_JOB_NAME", "PBS_JOBNAME", "LSB_JOBNAME")
 NODE = "SLURMD_NODENAME"
 PATIENCE = 30.0
-"""Seconds for an answer of the scheduler."""
+"""Seconds to wait for an answer of the scheduler."""
 FIELDS = ("JobName", "State", "ExitCode", "Timelimit", "NodeList")
-"""What ``sacct`` is asked for."""
+"""Columns requested from ``sacct``."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class BatchJob:
 
     @property
     def executor(self) -> str:
-        """Label of the executor that Parsl has submitted it for."""
+        """Label of the executor for which Parsl submitted the job."""
         found = re.match(r"parsl\.(.+)\.block-\d+", self.name)
         return found[1] if found else "?"
 
     def __str__(self) -> str:
-        name = re.sub(r"(block-\d+)\.[\d.]+$", r"\1", self.name)  # without the time of its submission
+        name = re.sub(r"(block-\d+)\.[\d.]+$", r"\1", self.name)  # without the submission time
         return f"batch job {self.number} ({name}, node {self.node})"
 
 
@@ -52,29 +52,29 @@ def present_job() -> BatchJob | None:
 
 
 def note_job(folder: Path) -> None:
-    """Write down in a task's folder which job it runs in, for :func:`noted_job` where its worker is lost."""
+    """Write the present job into a task's folder, for :func:`noted_job` if its worker is lost."""
     job = present_job()
     if job is not None:
         (folder / JOB).write_text(json.dumps(asdict(job)))
 
 
 def noted_job(folder: Path) -> BatchJob | None:
-    """Return the job that the last attempt at a task has noted, or None."""
+    """Return the job that the last attempt at a task has recorded, or None."""
     try:
         return BatchJob(**json.loads((folder / JOB).read_text()))
-    except (OSError, ValueError, TypeError):  # none, or half of one
+    except (OSError, ValueError, TypeError):  # no file, or an incomplete one
         return None
 
 
 def forget_job(folder: Path) -> None:
-    """Remove what an attempt before has noted."""
+    """Remove the job that an earlier attempt has recorded."""
     (folder / JOB).unlink(missing_ok=True)
 
 
 def fate(job: BatchJob) -> tuple[str, str]:
-    """Return what happened to a job, in words that follow its name, and what to do; both empty if it is not known.
+    """Return what happened to a job, as the rest of a sentence about it, and what to do; both empty if unknown.
 
-    Slurm says TIMEOUT or CANCELLED from the moment at which it signals the job's processes.
+    Slurm reports TIMEOUT or CANCELLED as soon as it signals the job's processes.
     """
     facts = _asked_of_slurm(job.number)
     if facts is None:
@@ -119,7 +119,7 @@ def cancel_left_jobs(parsl_folder: Path) -> list[str]:
     Their workers would never receive a task. The caller holds the run's lock, so no other process uses them.
 
     Arguments:
-        parsl_folder: the run's, in which Parsl leaves a script for each job, of the job's name.
+        parsl_folder: the run's folder of Parsl, which has a script with the name of each job.
     """
     names = {path.name for path in parsl_folder.glob("*/submit_scripts/*") if path.suffix not in (".stdout", ".stderr")}
     if not names or shutil.which("squeue") is None:
@@ -130,7 +130,7 @@ def cancel_left_jobs(parsl_folder: Path) -> list[str]:
 
 
 def _asked_of_slurm(number: str) -> Mapping[str, str] | None:
-    """Return what Slurm knows of a job: its controller while it remembers the job, or its accounting."""
+    """Return Slurm's fields of a job, from the controller or, once that has forgotten the job, from accounting."""
     text = _printed("scontrol", "show", "job", "--oneliner", number)
     if text is not None:
         facts = dict(re.findall(r"(\S+?)=(\S*)", text))
@@ -142,7 +142,7 @@ def _asked_of_slurm(number: str) -> Mapping[str, str] | None:
 
 
 def _printed(*command: str) -> str | None:
-    """Return what a command of the scheduler printed, or None where it is not there, fails or takes too long."""
+    """Return what a command of the scheduler printed, or None if it is not installed, fails or takes too long."""
     with suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
     return None

@@ -1,4 +1,4 @@
-"""What has changed since a run was last at work, and which of its stages that makes stale."""
+"""Changes since a run last worked, and the stages that they make stale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTED = "stage.json"
 
 @dataclass(frozen=True)
 class Basis:
-    """All that a stage is made with, but for the stages before it."""
+    """Everything that determines the results of a stage, except for earlier stages."""
 
     seed: int
     config: dict[str, str]
@@ -27,7 +27,7 @@ class Basis:
 
     @classmethod
     def of(cls, stage: Stage, tables: Mapping[str, Any], seed: int, code: dict[str, str]) -> Basis:
-        """Return that of a stage as things are; ``code`` has the hashes of what it runs on."""
+        """Return the present basis of a stage; ``code`` has the hashes of the code that it runs."""
         return cls(seed, config_hashes(without(tables, stage.free), stage.tables), code)
 
     def as_dict(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class Planned:
-    """A stage in its place; ``entry`` is what the manifest has there, None where it is not finished."""
+    """A stage and its place in the run; ``entry`` is its entry in the manifest, None if it is not finished."""
 
     iteration: int
     stage: Stage
@@ -50,14 +50,14 @@ class Planned:
 
 @dataclass(frozen=True)
 class Changes:
-    """What has changed.
+    """Changes since the run last worked.
 
     Arguments:
-        stale: names of all stale stages, finished or begun, in order.
-        reasons: for each stage that is stale by itself, why.
-        lost: what cannot be kept, in words.
-        tables: that have changed.
-        code: modules that have changed.
+        stale: names of all stale stages, finished or started, in order.
+        reasons: why each stage is stale, except for stages that are stale only because of earlier ones.
+        lost: descriptions of results that cannot be kept.
+        tables: names of the tables and keys that have changed.
+        code: packages whose code has changed.
     """
 
     stale: Sequence[str]
@@ -68,14 +68,14 @@ class Changes:
 
 
 def find_changes(run_folder: Path, plan: Sequence[Planned]) -> Changes:
-    """Hold a run against the present configuration, code and files.
+    """Compare a run with the present configuration, code and files.
 
-    A stage is stale by itself, or with an earlier one that others read, or, if none read it, with an earlier such one:
-    the last page is the one that users look at.
+    A stage is stale if its own inputs or outputs changed or an earlier stage with results that others read is stale. A
+    page is also stale if an earlier page is: users look at the last page.
 
     Arguments:
-        run_folder: the run's.
-        plan: a stage for each entry, pages that are missing among them, and the one after them.
+        run_folder: run folder.
+        plan: the stage of each entry, missing pages between them, and the next stage.
     """
     reasons, lost = {}, []
     stale: list[str] = []
@@ -105,7 +105,7 @@ def find_changes(run_folder: Path, plan: Sequence[Planned]) -> Changes:
 
 
 def accept(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Manifest:
-    """Return a manifest that accepts the finished stages as they are, and accept unfinished work as it is."""
+    """Return a manifest that accepts the finished stages unchanged; mark unfinished work as accepted too."""
     entries: list[Entry] = []
     for planned in plan:
         entry = planned.entry
@@ -123,14 +123,14 @@ def accept(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Man
 
 
 def table_difference(old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str], source: str) -> list[str]:
-    """Return a unified difference of the named tables and keys, a line for each key, no context."""
+    """Return a unified diff of the named tables and keys, one line per key, without context."""
     before, after = ([line for name in names for line in _lines(name, part_of(tables, name))] for tables in (old, new))
     lines = difflib.unified_diff(before, after, "before", source, n=0, lineterm="")
     return [line for line in lines if not line.startswith("@@")]
 
 
 def _made_with(run_folder: Path, planned: Planned, entry: Entry | None) -> list[dict[str, Any]]:
-    """Return what a stage was made with and what it was kept with, or what it was started with; empty: not started."""
+    """Return the bases with which a stage was kept and made, or with which it was started; empty: not started."""
     if entry is None:
         begun = read_json(stage_folder(run_folder, planned.iteration, planned.stage.name) / STARTED)
         return [] if begun is None else [begun]
@@ -141,7 +141,7 @@ def _made_with(run_folder: Path, planned: Planned, entry: Entry | None) -> list[
 def _differences(
     made_with: Sequence[dict[str, Any]], basis: Basis, tables: dict[str, None], code: dict[str, None]
 ) -> list[str]:
-    """Return what has changed, and add the tables and modules to those known."""
+    """Return the reasons why a stage is stale; add changed tables and packages to ``tables`` and ``code``."""
     now = basis.as_dict()
     if not made_with or now in made_with:
         return []
@@ -162,7 +162,7 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _title(name: str) -> str:
-    """Return a table as TOML heads it, and a key by its dotted name."""
+    """Return a table's name in brackets, as in TOML, or a key's dotted name."""
     return name if "." in name else f"[{name}]"
 
 

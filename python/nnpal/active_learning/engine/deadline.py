@@ -1,4 +1,4 @@
-"""When a run must stop: a signal, or its wall time."""
+"""When a run must stop: at a signal, or when its wall time is used up."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nnpal.active_learning.engine.error import Stopped
 
 
 class Deadline:
-    """Tell whether to stop.
+    """A check of whether the run must stop.
 
     Arguments:
-        seconds: of wall time from now; None: no limit.
-        clock: gives seconds; a test's own.
+        seconds: wall time from now, s; None: no limit.
+        clock: returns the time, s; replaced in tests.
     """
 
     def __init__(self, seconds: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,29 +27,29 @@ class Deadline:
         self._signal: signal.Signals | None = None
 
     def check(self) -> None:
-        """Go on, or raise.
+        """Raise if the run must stop.
 
         Raises:
-            Stopped: a signal came, or the wall time is spent.
+            Stopped: a signal was received, or the wall time is used up.
         """
         self.check_signals()
         if self._end is not None and self._seconds is not None and self._clock() >= self._end:
             raise Stopped(f"the wall time of {self._seconds / 3600:g} h (run.wall_time_hours) is used up", 0)
 
     def check_signals(self) -> None:
-        """Go on, or raise; the wall time is left aside, by which nothing fails.
+        """Raise if a signal was received; ignore the wall time, which makes no process fail.
 
         Raises:
-            Stopped: a signal came.
+            Stopped: a signal was received.
         """
         if self._signal is not None:
             raise Stopped(f"stopped by {self._signal.name}", 128 + self._signal)
 
     @contextmanager
     def heeding_signals(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT be noted for :meth:`check`; a second one interrupts at once.
+        """Record SIGTERM and SIGINT for :meth:`check`; a second signal interrupts at once.
 
-        Only the main thread can; in another this changes nothing.
+        Signals reach only the main thread; in other threads this has no effect.
         """
         if threading.current_thread() is not threading.main_thread():
             yield

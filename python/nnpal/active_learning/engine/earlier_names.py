@@ -1,4 +1,4 @@
-"""Names that modules had before the package was laid out in layers, as folders of earlier runs hold them."""
+"""Earlier names of modules, from before the package had layers; folders of earlier runs contain them."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def present_call(call: str) -> str:
 
 
 def are_earlier(packages: Iterable[str]) -> bool:
-    """Whether these names of packages, to which a stage's hashes of code belong, are of before the renaming."""
+    """Return whether any package in a stage's code hashes has an earlier name."""
     return any(package in _PACKAGES for package in packages)

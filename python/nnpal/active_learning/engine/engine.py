@@ -1,4 +1,4 @@
-"""Carry out a loop in a folder: whatever is not finished yet, in order, each stage once."""
+"""Run or resume a loop in a folder: all unfinished stages, in order, each once."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ from nnpal.runtime.spelling import did_you_mean
 
 LOCK = ".lock"
 LOCK_TRIES, LOCK_PAUSE = 50, 0.1
-"""``nnpal status`` holds the lock for an instant, which is longer on a busy machine."""
+"""``nnpal status`` holds the lock briefly, but longer on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run left off.
+    """How a run ended.
 
     Arguments:
-        state: ``finished`` (nothing is left to do), ``stopped`` (by a signal or the wall time), ``paused`` (the stage
-            that was asked for is done).
-        reason: in words.
-        exit_code: for the command: 0, or 143 and 130 for SIGTERM and SIGINT.
-        command: resumes the run; None if it is finished.
+        state: ``finished`` (nothing is left to do), ``stopped`` (by a signal or the wall time), ``paused`` (the
+            requested stage is done).
+        reason: why, as text.
+        exit_code: exit code of the command: 0, or 143 and 130 for SIGTERM and SIGINT.
+        command: command that resumes the run; None if it is finished.
     """
 
     state: Literal["finished", "stopped", "paused"]
@@ -74,24 +74,24 @@ def run_loop(
     log: Callable[[str], None] = print,
     watch: Watch = Unwatched,
 ) -> Outcome:
-    """Carry out ``loop`` from where it stands to its end.
+    """Run or resume ``loop`` until it ends.
 
     Arguments:
-        loop: what to do.
+        loop: stages and stopping criterion.
         config_path: the configuration file.
-        tables: the same, resolved; JSON. ``tables["run"]`` is [run].
-        run_folder: the run's; made where there is none.
-        redo: do stale stages again; what they made moves to ``stale``.
-        keep: leave finished stages as they are in spite of changes.
-        only: stop once the stage of that name is done in the current iteration.
-        log: takes lines of text, which ``run.log`` has with their times.
-        watch: shows how far the work in a folder is, while it lasts.
+        tables: the resolved configuration, in JSON; ``tables["run"]`` is [run].
+        run_folder: run folder; created if missing.
+        redo: recompute stale stages; their earlier results move to ``stale``.
+        keep: keep finished stages in spite of changes.
+        only: stop after the stage of this name in the current iteration.
+        log: receives lines of text, which ``run.log`` repeats with their times.
+        watch: shows the progress of the work in a folder.
 
     Raises:
-        StaleRun: stages are stale, and neither ``redo`` nor ``keep`` says what to do.
+        StaleRun: stages are stale, and neither ``redo`` nor ``keep`` is set.
         DiskFull: nothing more can be written.
         StageError: a stage failed.
-        LoopError: another process works in the folder, or the folder is no run's.
+        LoopError: another process works in the folder, or it is not a run folder.
     """
     if redo and keep:
         raise LoopError("redo and keep contradict each other; expected at most one")
@@ -101,7 +101,7 @@ def run_loop(
         require_folder("run.folder", run_folder)
         run_folder.mkdir(parents=True, exist_ok=True)
         with _holding(run_folder):
-            remove_leftovers(run_folder, levels=2)  # of manifest, page, figures and model; stages' below
+            remove_leftovers(run_folder, levels=2)  # of manifest, page, figures and model; those of stages in _do
             run_log = RunLog(run_folder, log)
             try:
                 return _Run(loop, Path(config_path), tables, run_folder, settings, run_log, watch, command).go(
@@ -117,7 +117,7 @@ def run_loop(
 
 
 class _Run:
-    """A run at work."""
+    """A run in progress."""
 
     def __init__(
         self,
@@ -173,10 +173,10 @@ class _Run:
             return self._stopped("interrupted", 130)
 
     def _check_facts(self) -> None:
-        """Refuse a manifest whose facts later stages could not read.
+        """Reject a manifest whose facts later stages could not read.
 
         Raises:
-            LoopError: keys that a stage does not find, or lacks.
+            LoopError: the facts of a stage have unknown or missing keys.
         """
         for planned in self._plan_to_next():
             kind, entry = planned.stage.facts, planned.entry
@@ -184,7 +184,7 @@ class _Run:
                 kind.from_json(entry.facts, f"{self._folder / MANIFEST}: {entry.name}")
 
     def _plan_to_next(self) -> list[Planned]:
-        """Return the stage of each entry, pages that are missing among them, and the stage after them."""
+        """Return the stage of each entry, missing pages between them, and the next stage."""
         found: list[Planned] = []
         entries = list(self._manifest.entries)
         for iteration, stage in self._stages():
@@ -202,7 +202,7 @@ class _Run:
                 yield iteration, stage
 
     def _code_hashes(self) -> dict[tuple[tuple[str, ...], bool], dict[str, str]]:
-        """Return the hashes of all stages' code as the run begins: what was imported by then stays in use."""
+        """Return the hashes of all stages' code at the start of the run: later edits do not affect imported modules."""
         given = {(stage.code, not stage.is_read) for _, stage in self._stages()}
         return {(code, drawing): code_hashes(code, drawing=drawing) for code, drawing in given}
 
@@ -211,7 +211,7 @@ class _Run:
         return Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed, code), entry)
 
     def _done_before(self, planned: Planned | None = None) -> tuple[int, list[Entry]]:
-        """Return how many entries belong before a stage, or in all, and those of them that later stages read."""
+        """Return the number of entries before a stage (None: of all), and those of them that later stages read."""
         names: dict[str, bool] = {}
         for iteration, stage in self._stages():
             if planned is not None and (iteration, stage.name) == (planned.iteration, planned.stage.name):
@@ -258,7 +258,7 @@ class _Run:
         return Outcome("stopped", reason, exit_code, self._command)
 
     def _do(self, planned: Planned, runner: TaskRunner) -> None:
-        """Do a stage and enter it in the manifest."""
+        """Run a stage and add it to the manifest."""
         self._deadline.check()
         check_free_disk(self._folder, self._settings.min_free_disk)
         start = time.monotonic()
@@ -269,7 +269,7 @@ class _Run:
         self._log(f"{planned.name} begins")
         try:
             facts = self._facts(planned, folder, runner)
-            remove_leftovers(folder)  # of tasks that were killed and tried again
+            remove_leftovers(folder)  # of tasks that were killed and repeated
             outputs = output_hashes(self._folder, planned.iteration, planned.stage.name, facts)
         except LoopError as error:
             if isinstance(error, StageError):
@@ -290,12 +290,12 @@ class _Run:
         self._log(f"{planned.name} done in {seconds:.1f} s")
 
     def _facts(self, planned: Planned, folder: Path, runner: TaskRunner) -> dict[str, Any]:
-        """Have the stage do its work.
+        """Run the stage and return its facts.
 
         Raises:
-            StageError: it failed; ``run.log`` has the traceback.
-            DiskFull: it found the disk full.
-            Stopped: it failed after a signal, which may have ended a process that it had started.
+            StageError: the stage failed; ``run.log`` has the traceback.
+            DiskFull: the disk is full.
+            Stopped: the stage failed after a signal, which may have ended a process that it had started.
         """
         history = copy.deepcopy(history_of(self._done_before(planned)[1]))
         history += [{} for _ in range(planned.iteration + 1 - len(history))]
@@ -342,10 +342,10 @@ class _Run:
 
 @contextmanager
 def _holding(run_folder: Path) -> Iterator[None]:
-    """Let no other process work in the run's folder.
+    """Keep other processes from working in the run folder.
 
     Raises:
-        LoopError: another does.
+        LoopError: another process works in it.
     """
     path = run_folder / LOCK
     for attempt in range(LOCK_TRIES):

@@ -1,4 +1,4 @@
-"""What ends a run before its time."""
+"""Exceptions that end a run early."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class StaleRun(LoopError):
 
 
 class DiskFull(LoopError):
-    """Nothing more can be written."""
+    """The disk is full, or nearly full."""
 
 
 class GiveUp(RuntimeError):
-    """A task raises it where any other attempt would fail in the same way; it is given up at once."""
+    """Raised by a task when any other attempt would fail in the same way; the task is given up at once."""
 
 
 class Stopped(BaseException):
-    """A signal came or the wall time is spent. No fault: no ``except Exception`` of a stage should swallow it.
+    """A signal was received or the wall time is used up; no error, so ``except Exception`` must not catch it.
 
     Arguments:
-        reason: in words.
+        reason: why, as text.
         exit_code: 143 (SIGTERM), 130 (SIGINT), 0 (wall time).
     """
 
@@ -47,8 +47,8 @@ def check_free_disk(folder: Path, needed_gb: float) -> None:
     """Stop if the disk is nearly full.
 
     Arguments:
-        folder: somewhere on the disk.
-        needed_gb: GB (10⁹ bytes) that must be free.
+        folder: any folder on the disk.
+        needed_gb: disk space that must be free, GB (10⁹ bytes).
 
     Raises:
         DiskFull: less is free.

@@ -1,7 +1,7 @@
-"""Parsl, for execution alone: no memoization, no retries, no monitoring, nothing written outside the run's folder.
+"""Parsl, used only to run tasks: no memoization, retries or monitoring, and no files outside the run folder.
 
-Parsl's memo keys miss changes of code, and a death by wall time would use up its retries (parsl#1905), so what is
-finished, and what is tried again, is ours to say.
+Parsl's memo keys miss changes of code, and a death by wall time would use up its retries (parsl#1905), so nnpal itself
+decides which tasks are finished and which are repeated.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 KINDS = ("explore", "label", "train")
 LOCAL = "local"
 APART = "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])"
-"""A Python program that replaces itself by another one, out of reach of Ctrl-C and of signals to this process group."""
+"""Python program that runs another one in its own session, where Ctrl-C and signals to this group do not reach it."""
 PATIENCE = 5.0
-"""Seconds for Parsl's scaling to come to an end."""
+"""Seconds to wait until Parsl's scaling has stopped."""
 
 
 def check_file(path: Path | None) -> None:
-    """Refuse an executor file that is not there.
+    """Raise if the executor file does not exist.
 
     Raises:
         LoopError: no such file.
@@ -45,12 +45,12 @@ def check_file(path: Path | None) -> None:
 
 
 def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, Any]]:
-    """Return a Parsl configuration, and the resources that it asks for each kind of task.
+    """Return a Parsl configuration, and the resources that each kind of task needs.
 
     Arguments:
-        path: Python file that defines ``config`` and maybe ``resources``, a dict from kind to what Parsl calls a
-            resource specification (an ``MPIExecutor`` needs one); None: threads on this machine.
-        n_workers: threads.
+        path: Python file that defines ``config`` and optionally ``resources``, a dict from kind to Parsl's resource
+            specification (an ``MPIExecutor`` needs one); None: threads on this machine.
+        n_workers: number of threads.
 
     Raises:
         LoopError: the file defines no Parsl configuration.
@@ -60,7 +60,7 @@ def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, An
     if path is None:
         return Config(executors=[ThreadPoolExecutor(label=LOCAL, max_threads=n_workers)], strategy="none"), {}
     check_file(path)
-    sys.path.insert(0, str(path.parent))  # it may import its neighbors
+    sys.path.insert(0, str(path.parent))  # it may import modules next to it
     try:
         found = runpy.run_path(str(path))
     except Exception as error:
@@ -77,10 +77,10 @@ def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, An
 
 
 def executor_of(kind: str, labels: list[str], path: Path | None) -> str:
-    """Return the label of the executor that takes tasks of ``kind``.
+    """Return the label of the executor that runs tasks of ``kind``.
 
     Raises:
-        LoopError: several executors, none with that label.
+        LoopError: there are several executors, none with that label.
     """
     if kind in labels:
         return kind
@@ -93,19 +93,19 @@ def executor_of(kind: str, labels: list[str], path: Path | None) -> str:
 
 
 def _own_programs_first() -> None:
-    """Let Parsl find its programs in the folder of this Python, whose environment need not be activated."""
+    """Let Parsl find its programs next to this Python, even if the environment is not activated."""
     own, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
     if own not in path.split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([own, path])
 
 
 class Executors:
-    """A started Parsl; a context manager that shuts it down.
+    """A running Parsl; :meth:`close` shuts it down.
 
     Arguments:
-        folder: Parsl's own files go here.
+        folder: folder for Parsl's own files.
         path, n_workers: see :func:`load_config`.
-        alive: the file whose end tells tasks that they are not wanted; see
+        alive: file whose removal tells tasks that they are no longer needed; see
             :func:`nnpal.active_learning.engine.attempt.execute`.
     """
 
@@ -120,7 +120,7 @@ class Executors:
         config.monitoring, config.usage_tracking = None, 0
         config.initialize_logging = False
         for executor in config.executors:
-            if isinstance(executor, HighThroughputExecutor):  # whose interchange is to outlive the signal that stops us
+            if isinstance(executor, HighThroughputExecutor):  # its interchange must survive our signals
                 words = executor.interchange_launch_cmd
                 executor.interchange_launch_cmd = [sys.executable, "-ISc", APART, *words]
                 _keep_waiting_blocks(executor)
@@ -135,7 +135,7 @@ class Executors:
         self._labels = [executor.label for executor in config.executors]
         servers = {executor.label: getattr(executor, "interchange_proc", None) for executor in config.executors}
         self._servers = {label: server for label, server in servers.items() if server is not None}
-        # they would not notice that this process is gone (parsl#3663)
+        # they would not notice the end of this process (parsl#3663)
         self._guard = Guard(alive, [server.pid for server in self._servers.values()])
         self._apps: dict[str, Callable[..., Future[dict[str, Any]]]] = {}
 
@@ -143,7 +143,7 @@ class Executors:
         """Have :func:`nnpal.active_learning.engine.attempt.execute` called by the executor for ``kind``.
 
         Raises:
-            LoopError: no executor for it.
+            LoopError: there is no executor for it.
         """
         from parsl import python_app
 
@@ -154,10 +154,10 @@ class Executors:
         return self._apps[kind](*arguments, **more)
 
     def check(self) -> None:
-        """Notice what Parsl does not, and would wait for without end (parsl#3374).
+        """Detect a dead interchange, for which Parsl would wait forever (parsl#3374).
 
         Raises:
-            LoopError: the process through which an executor hears of its workers is gone.
+            LoopError: the interchange process of an executor has ended.
         """
         for label, server in self._servers.items():
             if server.poll() is not None:
@@ -167,32 +167,32 @@ class Executors:
                 )
 
     def close(self) -> None:
-        """Shut Parsl down; blocks on a cluster are given back, even where this is interrupted."""
+        """Shut Parsl down and release blocks on a cluster, even when interrupted."""
         shut_down = False
         try:
             if all(server.poll() is None for server in self._servers.values()):
-                self._cancel_blocks(only_failed=True)  # Parsl leaves those of an executor that it has given up
+                self._cancel_blocks(only_failed=True)  # Parsl keeps those of an executor that it gave up
                 self._kernel.cleanup()
                 shut_down = True
         finally:
             if not shut_down:
                 self._let_go()
             self._close_log()
-            self._guard.dismiss()  # last: it ends the interchange, should this process be killed until then
+            self._guard.dismiss()  # last: it ends the interchange if this process is killed before
 
     def _let_go(self) -> None:
-        """Give blocks back without asking the interchange, for whose answer Parsl's own way would wait without end."""
+        """Release blocks without the interchange, for whose answer Parsl's own cleanup would wait forever."""
         from parsl.utils import Timer
 
         atexit.unregister(self._kernel.atexit_cleanup)
-        Timer.close(self._kernel.job_status_poller, PATIENCE)  # no new blocks; its own close asks the interchange
+        Timer.close(self._kernel.job_status_poller, PATIENCE)  # no new blocks; its own close() queries the interchange
         self._cancel_blocks()
         for server in self._servers.values():
             server.kill()
             server.wait()
 
     def _cancel_blocks(self, *, only_failed: bool = False) -> None:
-        """Give back the blocks of all executors, or of those that Parsl has given up since their blocks failed."""
+        """Release the blocks of all executors, or of those that Parsl gave up because their blocks failed."""
         from parsl.executors.status_handling import BlockProviderExecutor
 
         for executor in self._kernel.executors.values():
@@ -204,11 +204,10 @@ class Executors:
 
 
 def _keep_waiting_blocks(executor: HighThroughputExecutor) -> None:
-    """Cancel no block when Parsl's ``htex_auto_scale`` asks to remove 0 blocks.
+    """Keep all blocks when Parsl's ``htex_auto_scale`` asks to remove 0 blocks.
 
-    With fewer tasks than a block has workers it asks every few seconds for 0 blocks less, and its executors then cancel
-    all that have no worker yet: jobs in a scheduler's queue would be cancelled and submitted again without end
-    (parsl#3696).
+    With fewer tasks than a block has workers, it asks every few seconds to remove 0 blocks, and the executor cancels
+    all blocks that have no worker yet: queued jobs would be cancelled and resubmitted forever (parsl#3696).
     """
     scale_in = executor.scale_in
 
@@ -219,10 +218,11 @@ def _keep_waiting_blocks(executor: HighThroughputExecutor) -> None:
 
 
 def _let_forgotten_jobs_end(provider: object) -> None:
-    """Let Parsl take a job for ended that Slurm has forgotten, where it asks ``squeue`` (there is no accounting).
+    """Let Parsl treat jobs that Slurm has forgotten as ended, if it uses ``squeue`` (without accounting).
 
     ``squeue`` fails if the controller knows none of the jobs (they ended more than MinJobAge ago); Parsl then keeps
-    what it knew, believes them running without end and submits no others. The second command fails with the controller.
+    their last state, considers them running forever and submits no others. The second command fails only if the
+    controller does.
     """
     from parsl.providers import SlurmProvider
 
@@ -231,7 +231,7 @@ def _let_forgotten_jobs_end(provider: object) -> None:
 
 
 def why_given_up(error: BaseException) -> str | None:
-    """Return why Parsl has given up an executor whose batch jobs failed; None for another error."""
+    """Return why Parsl has given up an executor whose batch jobs failed; None for other errors."""
     from parsl.executors.errors import BadStateException
 
     if not isinstance(error, BadStateException):
@@ -241,28 +241,28 @@ def why_given_up(error: BaseException) -> str | None:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether a task's worker or node went away, as at a scheduler's wall time."""
+    """Return whether a task's worker or node was lost, as at a scheduler's wall time."""
     from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
     return isinstance(error, ManagerLost | WorkerLost)
 
 
 def search_paths() -> list[str]:
-    """Return where this Python finds modules, besides the places that any process of this environment knows."""
+    """Return the module search paths of this Python outside its environment, which other processes do not know."""
     own = (sys.prefix, sys.base_prefix)
     entries = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
     return [entry for entry in entries if not any(Path(entry).is_relative_to(place) for place in own)]
 
 
 class _QuietFile(logging.FileHandler):
-    """A log that goes without lines which a full disk does not take; the run itself tells of that."""
+    """A log file that drops lines when the disk is full; the run itself reports the full disk."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass
 
 
 def _log_to(path: Path) -> Callable[[], None]:
-    """Send Parsl's log to a file and nowhere else; return how to undo that."""
+    """Send Parsl's log only to a file; return a function that undoes this."""
     path.parent.mkdir(parents=True, exist_ok=True)
     logger = logging.getLogger("parsl")
     level, propagate = logger.level, logger.propagate

@@ -1,4 +1,4 @@
-"""What a stage has found, as an object in Python and as JSON in the manifest."""
+"""Facts: the results of a stage, a Python object and JSON in the manifest."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ AnyPart = TypeVar("AnyPart", bound="Part")
 
 
 class Part(BaseModel):
-    """A part of what a stage has found: no unknown keys, no missing ones, no change.
+    """Part of a stage's facts: immutable, without unknown or missing keys.
 
-    A field with a default is left out of the JSON where it has it.
+    The JSON omits fields that have their default value.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the manifest holds."""
+        """Return the JSON for the manifest."""
         return self.model_dump(by_alias=True, exclude_defaults=True)
 
     @classmethod
     def from_json(cls: type[AnyPart], value: object, source: str) -> AnyPart:
-        """Return what the manifest holds; ``source`` says where in errors.
+        """Return the object of JSON from the manifest; errors begin with ``source``.
 
         Raises:
-            LoopError: keys that are missing or unknown, or values of another kind.
+            LoopError: keys are missing or unknown, or values have another type.
         """
         try:
             return cls.model_validate_json(json.dumps(value))  # JSON's rules: an array is a tuple
@@ -46,11 +46,11 @@ class Part(BaseModel):
 
 
 class StageFacts(Part):
-    """What a stage has found.
+    """The facts of a stage.
 
     Attributes:
-        stage: its name.
-        files: what later stages read, relative to the stage's folder.
+        stage: name of the stage.
+        files: files that later stages read, relative to the stage's folder.
     """
 
     stage: ClassVar[str]
@@ -62,7 +62,7 @@ def named_files(facts: Mapping[str, object]) -> list[str]:
     """Return the files that facts in JSON name.
 
     Raises:
-        ValueError: no list of names.
+        ValueError: ``files`` is not a list of names.
     """
     files = facts.get("files", [])
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):

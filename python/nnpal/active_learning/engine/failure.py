@@ -1,4 +1,4 @@
-"""How a task failed: the folder, the last lines, and the command to do it by hand."""
+"""Description of a failed task: folder, last lines of output, and the command that runs it by hand."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Failure:
     """Why a task was given up.
 
     Arguments:
-        kind: ``error`` (an exception or a crash), ``timeout`` (its own limit), ``killed`` (by a signal from elsewhere,
-            as the scheduler's or when out of memory), ``walltime`` (its worker or node was lost).
-        how: how the last attempt ended, in a few words.
+        kind: ``error`` (an exception or a crash), ``timeout`` (its own limit), ``killed`` (by an external signal, such
+            as the scheduler's or at out of memory), ``walltime`` (its worker or node was lost).
+        how: short description of how the last attempt ended.
         text: folder, number of attempts, batch job, last lines, command.
-        cause: what an attempt that ended by an error printed last, without places; or empty.
+        cause: last line printed by an attempt that ended with an error, without paths; or empty.
     """
 
     kind: Kind
@@ -39,7 +39,7 @@ class Failure:
 
     @property
     def fact(self) -> str:
-        """What the manifest says of it."""
+        """Summary for the manifest."""
         return ": ".join(filter(None, (self.kind, self.how, self.cause)))
 
 
@@ -49,13 +49,13 @@ def describe(
     """Return the failure of a task.
 
     Arguments:
-        folder: the task's.
-        kind: of the last attempt.
-        how: the last attempt ended.
-        attempts: failures of that sort.
-        offset: where the last attempt begins in ``task.log``.
-        paths: where Python finds modules, besides its own places.
-        job: what became of the batch job that the last attempt was in, and what to do; no fact, for it has numbers.
+        folder: folder of the task.
+        kind: how the last attempt failed.
+        how: description of how the last attempt ended.
+        attempts: number of failures of this kind.
+        offset: byte at which the last attempt begins in ``task.log``.
+        paths: additional folders in which Python looks for modules.
+        job: what happened to the batch job of the last attempt, and what to do; not a fact, as it has job numbers.
     """
     times = "once" if attempts == 1 else f"{attempts} times"
     lines = _last_lines(folder / LOG, offset)
@@ -69,7 +69,7 @@ def describe(
 
 
 def by_hand(folder: Path, paths: Sequence[str]) -> str:
-    """Return the command that does a task by hand."""
+    """Return the command that runs a task by hand."""
     words = [sys.executable, "-m", "nnpal.active_learning.engine.task", str(folder)]
     if paths:
         words = ["env", f"PYTHONPATH={os.pathsep.join(paths)}", *words]
@@ -77,7 +77,7 @@ def by_hand(folder: Path, paths: Sequence[str]) -> str:
 
 
 def remember(folder: Path, task_hash: str, failure: Failure) -> None:
-    """Note that the task was given up, so that a run interrupted later does not try it again."""
+    """Record that the task was given up, so that a resumed run does not repeat it."""
     write_json(folder / FAILURE, {"task": task_hash, **asdict(failure)})
 
 
@@ -90,12 +90,12 @@ def remembered(folder: Path, task_hash: str) -> Failure | None:
 
 
 def forget(folder: Path) -> None:
-    """Let the task be tried again."""
+    """Allow the task to be tried again."""
     (folder / FAILURE).unlink(missing_ok=True)
 
 
 def _without_places(line: str) -> str:
-    """Return the line with absolute paths cut to their last names, as a manifest has none."""
+    """Return the line with absolute paths cut to their last names, since a manifest has no absolute paths."""
     return re.sub(r"(?<![\w./])/(?:[^\s/'\":]+/)*([^\s/'\":]+)", r"\1", line.strip())
 
 

@@ -1,13 +1,12 @@
-"""What code a module runs on: the modules that it imports, their templates, and the compiled libraries of its package.
+"""The code that a module depends on: imported modules, their templates, and compiled libraries of its package.
 
-Read from the sources, so nothing is imported for it. Followed are imports within the module's own top-level package,
-wherever in the source they stand, and names of modules in its texts, as in
-``python -m nnpal.active_learning.engine.task`` or ``fix ... python/hook nnpal.smd:SMD``. A name that a package only
-passes on counts as one of the module that defines it, so the other modules which that package imports do not come
-along.
+Sources are read, and nothing is imported. All imports within the module's own top-level package are followed, anywhere
+in the source, and names of modules in strings, as in
+``python -m nnpal.active_learning.engine.task`` or ``fix ... python/hook nnpal.smd:SMD``. A name that a package
+re-exports counts as an import of the module that defines it, so other modules that the package imports are not
+included.
 
-Modules that draw can be left out: those that import one of :data:`DRAWING` themselves. What only they import does not
-come along either.
+Modules that draw, which import one of :data:`DRAWING` themselves, can be left out, together with what only they import.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from pathlib import Path
 from nnpal.active_learning.engine.sources import Import, source_of
 
 TEMPLATES = "templates"
-"""Folder of a package whose files its modules fill in: they decide what a page looks like as the modules do."""
+"""Folder of a package with files that its modules fill in; pages depend on them as on the modules."""
 DRAWING = frozenset({"matplotlib", "jinja2"})
-"""What figures and pages are made with."""
+"""Packages that make figures and pages."""
 
 
 def imported_files(names: Sequence[str], *, drawing: bool = True) -> dict[str, Path]:
-    """Return the files of these modules and of all that they import, by module name, of templates and libraries.
+    """Return the files of these modules and all their imports, by module name, with templates and libraries.
 
     Arguments:
-        names: modules or packages by import name; of a package, all modules within it count as imported.
+        names: import names of modules or packages; all modules of a package count as imported.
         drawing: False leaves out modules that draw, unless they are among ``names``.
 
     Raises:
@@ -56,7 +55,7 @@ def imported_files(names: Sequence[str], *, drawing: bool = True) -> dict[str, P
 
 
 def draws(path: Path) -> bool:
-    """Return whether a module imports what figures and pages are made with."""
+    """Return whether a module imports one of :data:`DRAWING`."""
     return path.suffix == ".py" and not DRAWING.isdisjoint(source_of(path).tops)
 
 
@@ -72,14 +71,14 @@ class Root:
 
     @cached_property
     def _spec(self) -> ModuleSpec:
-        spec = find_spec(self.name)  # of a top-level name: nothing is executed
+        spec = find_spec(self.name)  # executes nothing for a top-level name
         if spec is None:
             raise ModuleNotFoundError(f"no module {self.name}, whose sources belong to a stage's key", name=self.name)
         return spec
 
     @cached_property
     def _modules(self) -> dict[str, Path]:
-        """File of each module by its name; where folders share a name, the first one's, as Python imports it."""
+        """File of each module by name; the first one if several folders have the name, as in Python's import."""
         found = {self.name: Path(self._spec.origin)} if self._spec.origin is not None else {}
         for folder in self._folders:
             for path in sorted(folder.rglob("*")):
@@ -92,7 +91,7 @@ class Root:
 
     @cached_property
     def libraries(self) -> dict[str, Path]:
-        """Compiled files of the package by relative path: whoever loads one does it by path, not by import."""
+        """Compiled files of the package by relative path, since they are loaded by path, not by import."""
         return {
             f"{self.name}/{path.relative_to(folder).as_posix()}": path
             for folder in self._folders
@@ -100,7 +99,7 @@ class Root:
         }
 
     def templates(self, modules: Collection[str]) -> dict[str, Path]:
-        """Return the files in the folder of templates of each package that one of these modules is in."""
+        """Return the template files of the packages that contain these modules."""
         return {
             f"{self.name}/{path.relative_to(folder).as_posix()}": path
             for folder in self._folders
@@ -110,11 +109,11 @@ class Root:
         }
 
     def file_of(self, name: str) -> Path | None:
-        """Return a module's file; None where there is no such module."""
+        """Return a module's file; None if there is no such module."""
         return self._modules.get(name)
 
     def within(self, name: str) -> list[str]:
-        """Return a module's name, or those of a package and of all modules within it.
+        """Return the name of a module, or the names of a package and of all modules in it.
 
         Raises:
             ModuleNotFoundError: no such module.
@@ -127,12 +126,12 @@ class Root:
         return [module for module in self._modules if module == name or module.startswith(f"{name}.")]
 
     def imports(self, name: str) -> Iterator[str]:
-        """Return the modules of this root that a module needs."""
+        """Yield the modules of this root that a module needs."""
         for module, taken, _ in self._imports_in(name, for_types=False):
             yield from self._defining(module, taken)
 
     def _defining(self, module: str, taken: str | None) -> Iterator[str]:
-        """Return the module in which a name is defined, through packages that pass it on."""
+        """Yield the module that defines a name, following re-exports by packages."""
         if taken is None or taken == "*":
             yield module
             return

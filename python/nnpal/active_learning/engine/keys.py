@@ -12,12 +12,12 @@ from nnpal.runtime.json_files import digest
 
 
 def config_hashes(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """Return the hash of each named table or key; of one that the configuration does not have, that of null."""
+    """Return the hash of each named table or key; that of null if the configuration does not have it."""
     return {name: digest(part_of(tables, name)) for name in names}
 
 
 def without(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return tables that lack keys given by dotted names (``training.tensorboard``)."""
+    """Return the tables without the keys given by dotted names (``training.tensorboard``)."""
     found = dict(tables)
     for table, _, key in (name.partition(".") for name in names):
         if isinstance(found.get(table), Mapping):
@@ -26,7 +26,7 @@ def without(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def part_of(tables: Mapping[str, Any], name: str) -> Any:
-    """Return a table, or a value by its dotted name (``rare_events.k``); None where there is none."""
+    """Return a table, or a value by its dotted name (``rare_events.k``); None if missing."""
     found: Any = tables
     for key in name.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
@@ -34,12 +34,11 @@ def part_of(tables: Mapping[str, Any], name: str) -> Any:
 
 
 def code_hashes(names: Sequence[str], *, drawing: bool = True) -> dict[str, str]:
-    """Return the hashes, by package, of all code that these modules run on, see
-    :mod:`nnpal.active_learning.engine.imports`.
+    """Return the hashes, by package, of all code that these modules depend on.
 
-    ``nnpal.data`` then stands for those modules of that package that are imported; compiled libraries stand by their
-    relative paths, see :mod:`nnpal.active_learning.engine.libraries`. Without ``drawing``, modules that draw do not
-    count.
+    See :mod:`nnpal.active_learning.engine.imports`. The key ``nnpal.data`` covers the imported modules of that package;
+    the key of a compiled library is its relative path, see :mod:`nnpal.active_learning.engine.libraries`. Without
+    ``drawing``, modules that draw do not count.
 
     Raises:
         ModuleNotFoundError: no such module.
@@ -57,10 +56,10 @@ def code_hashes(names: Sequence[str], *, drawing: bool = True) -> dict[str, str]
 
 
 def stage_key(previous: str, iteration: int, stage: str, seed: int, config: object, code: object) -> str:
-    """Return the key of a stage: equal keys, equal results."""
+    """Return the key of a stage; stages with equal keys have equal results."""
     return digest([previous, iteration, stage, seed, config, code])
 
 
 def stage_seed(seed: int, iteration: int, stage: str) -> int:
-    """Return a stage's own seed, from 1 to 2³¹ - 1."""
+    """Return the random seed of a stage, from 1 to 2³¹ - 1."""
     return 1 + int(digest([seed, iteration, stage]), 16) % (2**31 - 1)

@@ -1,8 +1,8 @@
-"""What stands for a compiled library in the key of a stage: its sources and how they were built, not its bytes.
+"""Hash of a compiled library for the key of a stage: of its sources and build settings, not its bytes.
 
-A linker puts folders and build identities into a library, so that two builds of the same sources differ. CMake puts
-``NNPAL_SOURCES=`` and a hash of sources and settings into each (``cmake/MarkSources.cmake``), which a rebuild gives
-again and a change of a source, once it is built, does not.
+A linker stores folders and build IDs in a library, so two builds of the same sources differ. CMake stores
+``NNPAL_SOURCES=`` and a hash of sources and settings in each library (``cmake/MarkSources.cmake``); the hash changes
+only if a changed source or setting is built.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MARK = re.compile(rb"NNPAL_SOURCES=([0-9a-f]{64})\0")
 
 
 def library_hash(path: Path) -> str:
-    """Return the hash of what a library was built from, or of its content where it does not say so."""
+    """Return the hash of the sources of a library, or of its content if it has no unique mark."""
     stat = path.stat()
     return _library_hash(path, stat.st_mtime_ns, stat.st_size)
 

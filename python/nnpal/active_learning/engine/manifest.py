@@ -1,4 +1,4 @@
-"""``manifest.json``: the finished stages of a run, in order. The truth about it, and free of times and places."""
+"""``manifest.json``: the finished stages of a run, in order, without times or absolute paths."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ class Entry:
     """A finished stage.
 
     Arguments:
-        iteration, stage: which.
-        key: of all that it was made with; see :func:`nnpal.active_learning.engine.keys.stage_key`.
-        seed: the run's.
-        config: hash of each table that it read.
-        code: hash of the code that it ran on, by package; see :func:`nnpal.active_learning.engine.keys.code_hashes`.
-        facts: what it returned.
-        outputs: SHA-256 of each file that facts name.
-        kept: ``seed``, ``config`` and ``code`` of the last time that the user had it kept in spite of a change.
+        iteration, stage: iteration (from 0) and name of the stage.
+        key: hash of everything that determines the results; see :func:`nnpal.active_learning.engine.keys.stage_key`.
+        seed: random seed of the run.
+        config: hash of each table that the stage read.
+        code: hash of the code that the stage ran, by package; see
+        :func:`nnpal.active_learning.engine.keys.code_hashes`.
+        facts: facts that the stage returned.
+        outputs: SHA-256 of each file that the facts name.
+        kept: ``seed``, ``config`` and ``code`` when the user last kept the stage in spite of a change.
     """
 
     iteration: int
@@ -52,9 +53,9 @@ class Manifest:
     """The finished stages of a run.
 
     Arguments:
-        entries: in order.
-        finished: why the run is over; None: it is not.
-        discarding: folders that are on their way to ``to``, each relative to the run's; None: none are.
+        entries: finished stages, in order.
+        finished: why the run is finished; None: it is not.
+        discarding: ``folders`` being moved to the folder ``to``, relative to the run folder; None: none.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -62,16 +63,16 @@ class Manifest:
     discarding: dict[str, Any] | None = None
 
     def history(self) -> list[dict[str, Facts]]:
-        """Return, for each iteration that has a finished stage, the facts by stage."""
+        """Return the facts by stage of each iteration, up to the last with a finished stage."""
         return history_of(self.entries)
 
     def with_entry(self, entry: Entry, place: int) -> Manifest:
-        """Return it with one more entry, before the one that is at ``place`` now."""
+        """Return a manifest with one more entry, inserted before the one at ``place``."""
         return replace(self, entries=(*self.entries[:place], entry, *self.entries[place:]), finished=None)
 
 
 def history_of(entries: Iterable[Entry]) -> list[dict[str, Facts]]:
-    """Return, for each iteration up to the last of these, the facts by stage."""
+    """Return the facts by stage of each iteration, up to the last of these entries."""
     found: list[dict[str, Facts]] = []
     for entry in entries:
         while len(found) <= entry.iteration:
@@ -81,10 +82,10 @@ def history_of(entries: Iterable[Entry]) -> list[dict[str, Facts]]:
 
 
 def read_manifest(run_folder: Path) -> Manifest:
-    """Return a run's manifest, an empty one where there is none.
+    """Return a run's manifest, empty if there is no file.
 
     Raises:
-        LoopError: it cannot be used.
+        LoopError: the file is not a manifest, or has another format.
     """
     path = run_folder / MANIFEST
     try:
@@ -102,7 +103,7 @@ def read_manifest(run_folder: Path) -> Manifest:
 
 
 def write_manifest(run_folder: Path, manifest: Manifest) -> None:
-    """Write a run's manifest: all of it or nothing."""
+    """Write a run's manifest atomically."""
     entries = [{key: value for key, value in asdict(entry).items() if value is not None} for entry in manifest.entries]
     content: dict[str, Any] = {"format": FORMAT, "entries": entries, "finished": manifest.finished}
     if manifest.discarding is not None:
@@ -111,10 +112,10 @@ def write_manifest(run_folder: Path, manifest: Manifest) -> None:
 
 
 def output_hashes(run_folder: Path, iteration: int, stage: str, facts: Facts) -> Hashes:
-    """Bring the files that ``facts`` name to the disk and return their hashes.
+    """Flush the files that ``facts`` name to the disk and return their hashes.
 
     Raises:
-        StageError: names that are no files within the stage's folder.
+        StageError: a name is not a file in the stage's folder.
     """
     folder, name = stage_folder(run_folder, iteration, stage), stage_name(iteration, stage)
     try:
@@ -143,9 +144,9 @@ def changed_outputs(run_folder: Path, entry: Entry) -> tuple[list[str], list[str
 
 
 def discard(run_folder: Path, manifest: Manifest, names: Sequence[str]) -> Manifest:
-    """Drop the entries of these stages, move their folders to the next free ``stale/N``, and return what is left.
+    """Drop these stages, move their folders to the next free ``stale/N``, and return the new manifest.
 
-    It is one step to whoever looks later: once the manifest says so, :func:`finish_discarding` ends it.
+    This is atomic: once the manifest is written, :func:`finish_discarding` completes the move, also after a crash.
     """
     number = 0
     while (run_folder / "stale" / str(number)).exists():
@@ -161,7 +162,7 @@ def discard(run_folder: Path, manifest: Manifest, names: Sequence[str]) -> Manif
 
 
 def finish_discarding(run_folder: Path, manifest: Manifest) -> Manifest:
-    """Move what is still on its way to ``stale``."""
+    """Complete an interrupted move to ``stale``."""
     if manifest.discarding is None:
         return manifest
     for name in manifest.discarding["folders"]:

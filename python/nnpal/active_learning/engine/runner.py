@@ -1,4 +1,4 @@
-"""Tasks, many at a time, tried again within limits."""
+"""Running many tasks at a time, with a limited number of attempts."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from nnpal.active_learning.engine.task import Task, finished_result, prepare
 from nnpal.runtime.disk_full import disk_full, is_disk_full
 
 TICK = 0.2
-"""Seconds between looks at the deadline."""
+"""Seconds between checks of the deadline."""
 ALIVE = ".alive"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much may go wrong.
+    """Limits on failures.
 
     Arguments:
-        max_task_failures: a task that failed so often is given up.
-        max_killed: a task may be killed so often, and is given up at the next time.
-        max_given_up: tasks that may be given up; one more ends the stage. None: the caller judges.
+        max_task_failures: number of failures after which a task is given up.
+        max_killed: number of times a task may be killed; it is given up the next time.
+        max_given_up: number of tasks that may be given up; one more ends the stage. None: the caller decides.
     """
 
     max_task_failures: int
@@ -42,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """What came of a task: ``result`` or ``failure``, the other is None."""
+    """Outcome of a task: either ``result`` or ``failure``; the other is None."""
 
     folder: Path
     result: dict[str, Any] | None
@@ -50,17 +50,17 @@ class TaskOutcome:
 
 
 class TaskRunner:
-    """Run tasks; Parsl starts with the first that is not done.
+    """Runner of tasks; Parsl starts when the first unfinished task is run.
 
     Arguments:
         settings: [run].
-        run_folder: Parsl's files go to its folder ``parsl``.
-        base_folder: the configuration file's, to which ``run.executor`` is relative.
-        deadline: looked at while tasks run.
-        log: takes lines of text.
+        run_folder: run folder; Parsl's files are in its folder ``parsl``.
+        base_folder: folder of the configuration file, to which ``run.executor`` is relative.
+        deadline: checked while tasks run.
+        log: receives lines of text.
 
     Raises:
-        LoopError: there is no such executor file.
+        LoopError: the executor file does not exist.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class TaskRunner:
         self._run_folder = run_folder
         executor = settings.executor
         self._executor_file = None if executor is None else (base_folder / executor).resolve()
-        check_file(self._executor_file)  # rather now than hours later
+        check_file(self._executor_file)  # now rather than hours later
         self._deadline = deadline
         self._log = log
         self._folder = run_folder / "parsl"
@@ -85,16 +85,16 @@ class TaskRunner:
         self._executors: Executors | None = None
         self._unfinished: dict[Future[dict[str, Any]], _Attempts] = {}
         self._ended: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue()
-        """Futures as they end: asking all unfinished ones each time takes time quadratic in their number."""
+        """Futures in the order in which they end; polling all of them would take quadratic time."""
         self._given_up: list[Path] = []
         self._told: dict[str, str] = {}
 
     def run(self, tasks: Sequence[Task], limits: Limits | None = None) -> list[TaskOutcome]:
-        """Do tasks that are not done, and return what came of all, in their order.
+        """Run unfinished tasks, and return the outcomes of all tasks in their order.
 
         Raises:
-            StageError: more tasks given up than ``limits`` allow.
-            DiskFull: a task found the disk full, or too little is left.
+            StageError: more tasks were given up than ``limits`` allow.
+            DiskFull: the disk is full or nearly full.
             LoopError: the executors do not work.
             Stopped: see :meth:`nnpal.active_learning.engine.deadline.Deadline.check`. No task is left running.
         """
@@ -118,15 +118,15 @@ class TaskRunner:
         return [job.outcome for job in jobs if job.outcome is not None]
 
     def forget_failures(self) -> None:
-        """Have tasks that were given up tried again in the next run: their stage failed."""
+        """Let the next run retry tasks that were given up, because their stage failed."""
         for folder in self._given_up:
             forget(folder)
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop all tasks and shut Parsl down."""
         try:
             self._abandon()
-        finally:  # an impatient user interrupts the waiting, and blocks of a cluster go back nevertheless
+        finally:  # blocks of a cluster are released even if the user interrupts the wait
             executors, self._executors = self._executors, None
             if executors is not None:
                 executors.close()
@@ -136,8 +136,8 @@ class TaskRunner:
         if self._executors is None:
             self._cancel_left_jobs()
             self._executors = Executors(self._folder, self._executor_file, self._settings.workers, self._alive)
-        for old in self._folder.glob(f"*{ALIVE}"):  # of a driver that was killed: its tasks, if any, end
-            old.unlink(missing_ok=True)  # the guard of that driver may have done so
+        for old in self._folder.glob(f"*{ALIVE}"):  # of a nnpal run that was killed: any tasks of it end
+            old.unlink(missing_ok=True)  # its guard may have done so
         self._alive.touch()
         for job in waiting:
             self._submit(job)
@@ -159,7 +159,7 @@ class TaskRunner:
                 self._judge(failed, len(jobs), limits)
 
     def _next_ended(self) -> Future[dict[str, Any]] | None:
-        """Return the next attempt that has ended, None where none does within a tick."""
+        """Return the next attempt that has ended, or None if none ends within ``TICK``."""
         try:
             return self._ended.get(timeout=TICK)
         except Empty:
@@ -182,9 +182,9 @@ class TaskRunner:
         future.add_done_callback(self._ended.put)
 
     def _take(self, job: _Attempts, future: Future[dict[str, Any]], limits: Limits) -> None:
-        """Note how an attempt ended."""
+        """Handle the end of an attempt."""
         job.look()
-        if job.outcome is not None:  # whatever its process did after that
+        if job.outcome is not None:  # however its process ended
             return
         error = future.exception()
         if error is None:
@@ -217,12 +217,12 @@ class TaskRunner:
             self._log(f"{job.task.folder} {failure.how}{where}; trying again")
 
     def _batch_job(self, folder: Path) -> BatchJob | None:
-        """Return the job that an attempt was in, unless this process is in it too."""
+        """Return the batch job of the last attempt, unless this process runs in it too."""
         found, own = noted_job(folder), present_job()
         return None if found is None or (own is not None and own.number == found.number) else found
 
     def _tell(self, batch_job: BatchJob) -> str:
-        """Return what happened to a job and what to do; log it once for all of its tasks."""
+        """Return what happened to a batch job and what to do; log it once for all of its tasks."""
         became, remedy = fate(batch_job)
         if not became:
             return f"It was in {batch_job}"
@@ -251,7 +251,7 @@ class TaskRunner:
 
 
 class _Attempts:
-    """A task and what became of it so far."""
+    """A task and its attempts so far."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -270,18 +270,18 @@ class _Attempts:
         return self.failure is not None
 
     def prepare(self) -> None:
-        """Write down what the task is."""
+        """Write the task's file."""
         self.task_hash = prepare(self.task)
 
     def look(self) -> None:
-        """See whether it is done, or was given up before."""
+        """Check whether the task is done or was given up before."""
         result = finished_result(self.task.folder, self.task_hash)
         failure = None if result is not None else remembered(self.task.folder, self.task_hash)
         if result is not None or failure is not None:
             self.outcome = TaskOutcome(self.task.folder, result, failure)
 
     def blame(self, ending: dict[str, Any], limits: Limits, paths: Sequence[str], told: str) -> tuple[Failure, bool]:
-        """Return the failure of the last attempt, and whether the task is given up; ``told`` is of its batch job."""
+        """Return the failure of the last attempt, and whether the task is given up; ``told``: its batch job."""
         kind: Kind = "error" if ending["kind"] in ("ended", "hopeless") else ending["kind"]
         how = ending["how"]
         if kind in ("killed", "walltime"):

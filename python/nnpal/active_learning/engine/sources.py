@@ -1,6 +1,6 @@
-"""What one source file imports, read in one pass and without importing anything.
+"""The imports of one source file, read in one pass and without importing anything.
 
-A run reads hundreds of sources as it begins, each for several stages: a source is parsed and walked through once.
+A run reads hundreds of sources at its start, each for several stages, so each source is parsed only once.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from functools import cache
 from pathlib import Path
 
 Import = tuple[str, str | None, str]
-"""A module, the name taken from it (None: itself), and what it is called from then on."""
+"""A module, the name imported from it (None: the module itself), and its local name."""
 
 _LEAVES = frozenset({ast.Name, ast.Load, ast.Store})
-"""Nodes with nothing in them, of which sources mostly consist."""
+"""Nodes without imports or strings, the most frequent ones."""
 
 
 class Source:
-    """The imports of a source file, and its texts, which may name modules.
+    """The imports of a source file, and its strings, which may name modules.
 
     Arguments:
         path: the file.
 
     Attributes:
-        tops: top-level names of the modules that it imports, but for relative imports.
+        tops: top-level names of the imported modules, without relative imports.
     """
 
     def __init__(self, path: Path) -> None:
         self._found: list[tuple[ast.Import | ast.ImportFrom | str, bool]] = []
-        """Imports and texts, and whether they stand under ``if TYPE_CHECKING``, which nothing runs."""
+        """Imports and strings, and whether they are under ``if TYPE_CHECKING``, which is never executed."""
         _collect(ast.parse(path.read_bytes(), str(path)), False, self._found)
         self.tops: frozenset[str] = frozenset(name.partition(".")[0] for name in self._modules())
         self._imports: dict[tuple[str, str, bool], tuple[Import, ...]] = {}
 
     def imports(self, package: str, root: str, *, for_types: bool) -> Sequence[Import]:
-        """Return what it imports of a top-level package.
+        """Return the imports from a top-level package.
 
         Arguments:
-            package: the one that the file is in, for relative imports.
-            root: the top-level package.
-            for_types: also under ``if TYPE_CHECKING``, where a package names what it loads late.
+            package: package of the file, for relative imports.
+            root: name of the top-level package.
+            for_types: whether to include ``if TYPE_CHECKING``, where packages list names that they load lazily.
         """
         key = package, root, for_types
         if key not in self._imports:
@@ -58,7 +58,7 @@ class Source:
 
 
 def source_of(path: Path) -> Source:
-    """Return a file's source; it is read again when it has changed."""
+    """Return the source of a file, read again only if the file has changed."""
     return _source(path, path.stat().st_mtime_ns)
 
 
@@ -68,7 +68,7 @@ def _source(path: Path, modified: int) -> Source:
 
 
 def _collect(node: ast.AST, typing: bool, found: list[tuple[ast.Import | ast.ImportFrom | str, bool]]) -> None:
-    """Add the imports and texts within a node; texts that stand alone are documentation."""
+    """Add the imports and strings within a node, except for docstrings."""
     for name in node._fields:
         value = getattr(node, name)
         for child in value if type(value) is list else (value,):
@@ -115,7 +115,7 @@ def _imports(found: Sequence[ast.Import | ast.ImportFrom | str], package: str, r
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """Return the module that a `from ... import` names, relative ones from the package."""
+    """Return the absolute name of the module in a `from ... import`."""
     if node.level == 0:
         return node.module or ""
     parts = package.split(".")

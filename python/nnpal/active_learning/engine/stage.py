@@ -1,4 +1,4 @@
-"""What a loop is made of: stages, what each is given, and when to stop."""
+"""The parts of a loop: stages, what each receives, and when to stop."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from nnpal.active_learning.engine.runner import TaskRunner
 
 
 class Watcher(Protocol):
-    """What shows how far a stage is."""
+    """Display of the progress of a stage."""
 
     def count(self, what: str, done: int, total: int) -> None:
-        """Show that so much of something is done."""
+        """Show that ``done`` of ``total`` items are done."""
         ...
 
 
 Watch = Callable[[Path], AbstractContextManager[Watcher]]
-"""Show, as long as the block lasts, how far the work in a folder is."""
+"""Context manager that shows the progress of the work in a folder."""
 
 
 class Unwatched:
-    """Show nothing."""
+    """Progress display that shows nothing."""
 
     def __init__(self, folder: Path | None = None) -> None:
         pass
@@ -42,9 +42,9 @@ class Unwatched:
 
 
 Facts = dict[str, Any]
-"""What a stage has found, as the manifest holds it."""
+"""Facts of a stage, as in the manifest."""
 History = Sequence[Mapping[str, Mapping[str, object]]]
-"""For each iteration, the facts of its finished stages by name, in JSON; objects of it: :meth:`StageContext.found`."""
+"""Facts of the finished stages of each iteration by name, in JSON; as objects: :meth:`StageContext.found`."""
 Found = TypeVar("Found", bound=StageFacts)
 
 
@@ -53,16 +53,16 @@ class StageContext:
     """What a stage works with.
 
     Arguments:
-        run_folder: the run's.
-        folder: the stage's own; it may hold what a run that was killed has left there.
-        iteration: from 0.
-        tables: the configuration, resolved, in JSON: to be shown. Stages are given their sections as objects.
+        run_folder: run folder.
+        folder: folder of the stage; it may contain files of a run that was killed.
+        iteration: number of the iteration, from 0.
+        tables: the resolved configuration in JSON, for display; stages receive their sections as objects.
         history: facts of all finished stages that others read; the last item is this iteration.
-        seed: this stage's own, from 1 to 2³¹ - 1.
-        tasks: runs tasks.
-        deadline: to be checked between pieces of work.
-        log: takes lines of text.
-        watch: shows how far the work in a folder is, while it lasts.
+        seed: random seed of the stage, from 1 to 2³¹ - 1.
+        tasks: runner of tasks.
+        deadline: checked by the stage between pieces of work.
+        log: receives lines of text.
+        watch: shows the progress of the work in a folder.
     """
 
     run_folder: Path
@@ -77,14 +77,14 @@ class StageContext:
     watch: Watch = Unwatched
 
     def path(self, iteration: int, stage: str, name: str) -> Path:
-        """Return where a file of a stage lies."""
+        """Return the path of a file of a stage."""
         return stage_folder(self.run_folder, iteration, stage) / name
 
     def found(self, iteration: int, kind: type[Found]) -> Found:
-        """Return what a finished stage has found; ``kind`` says which stage.
+        """Return the facts of a finished stage, which ``kind`` selects.
 
         Raises:
-            nnpal.active_learning.engine.error.LoopError: the manifest has something else of that stage.
+            nnpal.active_learning.engine.error.LoopError: the facts in the manifest have other keys or types.
         """
         place = f"{self.run_folder / MANIFEST}: {stage_name(iteration, kind.stage)}"
         return kind.from_json(self.history[iteration][kind.stage], place)
@@ -95,19 +95,18 @@ class Stage:
     """One step of an iteration.
 
     Arguments:
-        name: of the stage and its folder.
-        run: does the work in ``context.folder`` and returns facts, as an object of ``facts`` or as JSON, that follow
-            from configuration, code and seeds alone, so no times and no absolute paths. Their ``files``, names relative
-            to the folder, are what later stages read; they are verified when a run resumes.
-        tables: tables of the configuration that it reads, or keys of them (``rare_events.k``): when they change, it is
-            stale.
-        code: the modules that do its work, by import name: when they, anything that they import from their own
-            top-level package, or its compiled libraries change, it is stale.
-        is_read: whether later stages read what it finds. False of a page: nothing but later pages is stale with it,
-            ``history`` does not have its facts, and modules that draw count for it alone.
-        free: keys of these tables that decide nothing of what it finds (``training.tensorboard``): they may change.
-        facts: what ``run`` returns; a manifest that holds something else is refused before anything is done. None: any
-            JSON.
+        name: name of the stage and of its folder.
+        run: does the work in ``context.folder`` and returns facts, as an object of ``facts`` or as JSON. They must
+            depend only on configuration, code and seeds: no times, no absolute paths. Later stages read their ``files``
+            (names relative to the folder), which are verified when a run resumes.
+        tables: tables of the configuration that the stage reads, or keys (``rare_events.k``); it is stale when they
+            change.
+        code: import names of the modules that do the work; the stage is stale when they, anything that they import from
+            their own top-level package, or its compiled libraries change.
+        is_read: whether later stages read the results. False for a page: if it is stale, only later pages are too; its
+            facts are not in ``history``; and only for pages does the code that draws count.
+        free: keys of these tables that do not affect the results (``training.tensorboard``) and may change.
+        facts: type that ``run`` returns; a manifest with other facts is rejected at the start. None: any JSON.
     """
 
     name: str
@@ -120,7 +119,7 @@ class Stage:
 
 
 class Loop(Protocol):
-    """Stages, again and again."""
+    """A sequence of stages, repeated in each iteration."""
 
     def stages(self, iteration: int) -> Sequence[Stage]:
         """Return the stages of an iteration, in order."""
@@ -137,5 +136,5 @@ def stage_folder(run_folder: Path, iteration: int, stage: str) -> Path:
 
 
 def stage_name(iteration: int, stage: str) -> str:
-    """Return the folder of a stage, relative to the run's, which is also its name in messages."""
+    """Return the folder of a stage relative to the run folder, which is also its name in messages."""
     return f"iter-{iteration:04d}/{stage}"

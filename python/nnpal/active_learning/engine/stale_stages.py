@@ -19,7 +19,7 @@ CONFIG, RESOLVED = "config.toml", "resolved.json"
 
 @dataclass(frozen=True)
 class Given:
-    """What the user asks for: a configuration file, the same resolved, and the command that resumes the run."""
+    """What the user gives: a configuration file, its resolved tables, and the command that resumes the run."""
 
     config_path: Path
     tables: Mapping[str, Any]
@@ -39,16 +39,16 @@ def settle(
     """Return the manifest from which to resume, and copy the configuration into the run's folder.
 
     Arguments:
-        run_folder: the run's.
-        manifest: as found.
-        plan: see :func:`nnpal.active_learning.engine.changes.find_changes`.
-        given: the configuration with which the run resumes.
+        run_folder: run folder.
+        manifest: manifest as read.
+        plan: stages, see :func:`nnpal.active_learning.engine.changes.find_changes`.
+        given: configuration with which the run resumes.
         redo: drop stale stages; their folders move to ``stale``.
-        keep: leave them as they are.
-        log: takes lines of text.
+        keep: keep stale stages unchanged.
+        log: receives lines of text.
 
     Raises:
-        StaleRun: there are changes, and it is not said what to do, or they cannot be kept.
+        StaleRun: there are changes, and neither ``redo`` nor ``keep`` is set, or the stages cannot be kept.
     """
     changes = find_changes(run_folder, plan)
     if changes.stale:

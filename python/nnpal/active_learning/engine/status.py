@@ -1,4 +1,4 @@
-"""Where a run stands, read from its folder without disturbing it."""
+"""Progress of a run, read from its folder without disturbing it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST_LINES = 5
 
 
 class NoRun(LoopError):
-    """A folder that no run has made."""
+    """The folder is not a run folder."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Begun:
-    """A stage that was started and is not finished, and how many of its tasks are finished and were given up."""
+    """An unfinished stage that was started, and how many of its tasks are finished or were given up."""
 
     name: str
     n_tasks: int
@@ -44,17 +44,17 @@ class Begun:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a run stands.
+    """Progress of a run.
 
     Arguments:
-        folder: the run's.
+        folder: run folder.
         state: ``running``, ``finished``, ``waiting`` (for the command that resumes it) or ``new``.
-        holder: the process that works in it.
-        reason: why it is finished.
-        finished: stages, in order.
-        begun: the stage at work, or broken off.
-        facts: of each finished stage of the last iteration.
-        last_lines: of ``run.log``.
+        holder: the process that works in it; None: no process.
+        reason: why the run is finished; None: it is not.
+        finished: finished stages, in order.
+        begun: the stage in progress or interrupted; None: no stage.
+        facts: facts of each finished stage of the last iteration.
+        last_lines: last lines of ``run.log``.
     """
 
     folder: str
@@ -67,11 +67,11 @@ class Status:
     last_lines: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the status as JSON."""
         return asdict(self)
 
     def as_text(self, details: Sequence[str] = ()) -> str:
-        """Return it for a reader; ``details`` are lines about the stage in progress."""
+        """Return the status as text; ``details`` are lines about the stage in progress."""
         told = {"running": f"running ({self.holder})", "finished": f"finished: {self.reason}"}
         lines = [f"{self.folder}: {told.get(self.state, self.state)}"]
         iterations: dict[str, list[str]] = {}

@@ -1,8 +1,8 @@
-"""A task is a folder: ``task.json`` says which function to call, ``result.json`` that it is done and what came out.
+"""A task is a folder: ``task.json`` says which function to call, ``result.json`` has the result once it is done.
 
-``python -m nnpal.active_learning.engine.task FOLDER`` does the task, and does nothing where it is done. The function
-gets the folder and the arguments, and returns a dict of JSON; other files it leaves in the folder. It must tolerate
-what an attempt that was killed has left there. A module of its own, light to import, for every task pays for it.
+``python -m nnpal.active_learning.engine.task FOLDER`` does the task unless it is done. The function receives the folder
+and the arguments, returns a dict of JSON, and writes other files to the folder. It must tolerate files of an attempt
+that was killed. This module is separate and light to import because every task imports it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ EXIT_ERROR, EXIT_GIVE_UP, EXIT_KILLED = 1, 65, 75
 
 @dataclass(frozen=True)
 class Task:
-    """Something to do in a process of its own.
+    """A function call in a separate process.
 
     Arguments:
-        folder: its own, no other task's; it may hold what a killed attempt has left.
-        call: ``module:function``.
-        arguments: JSON, with which the function is called besides the folder.
-        kind: which executor takes it: explore, label or train.
-        timeout: seconds for one attempt; None: ``run.task_timeout_hours``.
+        folder: folder of this task only; it may contain files of a killed attempt.
+        call: the function, as ``module:function``.
+        arguments: keyword arguments of the function besides the folder, JSON.
+        kind: executor that runs it: explore, label or train.
+        timeout: time limit of one attempt, s; None: ``run.task_timeout_hours``.
     """
 
     folder: Path
@@ -49,19 +49,19 @@ class Task:
     timeout: float | None = None
 
     def content(self) -> dict[str, Any]:
-        """Return what ``task.json`` holds.
+        """Return the content of ``task.json``.
 
         Raises:
-            ValueError: arguments that are no JSON.
+            ValueError: the arguments are not JSON.
         """
         return {"call": self.call, "arguments": as_json(dict(self.arguments), f"arguments of task {self.folder}")}
 
 
 def prepare(task: Task) -> str:
-    """Write ``task.json`` unless it is there, and return its hash.
+    """Write ``task.json`` unless it exists, and return its hash.
 
-    It does not wait for the disk, which thousands of tasks would do before the first begins: whoever has the task done
-    has called this, and half a file that a power cut left is written again.
+    The file is not synced to the disk, which would delay the start of thousands of tasks; this function is called again
+    before the task runs, and then rewrites a file that a power failure left incomplete.
     """
     content = task.content()
     task.folder.mkdir(parents=True, exist_ok=True)
@@ -70,19 +70,19 @@ def prepare(task: Task) -> str:
     except ValueError:
         found = None
     if isinstance(found, dict) and found | {"call": present_call(str(found.get("call")))} == content:
-        return digest(found)  # with the function's earlier name, under which it may be done
+        return digest(found)  # with the function's earlier name, which a result may have
     write_json(task.folder / TASK, content, durable=False)
     return digest(content)
 
 
 def finished_result(folder: Path, task_hash: str) -> dict[str, Any] | None:
-    """Return what came out of the task with that hash, or None where it is not done."""
+    """Return the result of the task with this hash, or None if it is not done."""
     found = read_json(folder / RESULT)
     return found["result"] if found is not None and found["task"] == task_hash else None
 
 
 def perform(folder: Path) -> bool:
-    """Do the task in ``folder`` unless it is done; return whether there was something to do.
+    """Do the task in ``folder`` unless it is done; return whether it was still to do.
 
     Raises:
         ValueError: no task, no such function, or a result that is not a JSON object.
@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not folder.is_dir():
         print(f"nnpal.active_learning.engine.task: {folder}: no such folder", file=sys.stderr)
         return EXIT_ERROR
-    os.chdir(folder)  # what libraries drop lands here
+    os.chdir(folder)  # for files that libraries write
     try:
         # under nnpal run, the process that holds the folder is another attempt, and about to end
         with locked(folder / LOCK, wait=options.watched):
