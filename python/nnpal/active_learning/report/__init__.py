@@ -1,7 +1,7 @@
-"""Reports: figures with their data, and one HTML page that needs no network.
+"""Reports: figures with their data, and one self-contained HTML page.
 
-Numbers and ``ase.Atoms`` in, files out; nothing here knows of loops, models or LAMMPS. Energies come in eV (per atom
-where said), lengths in Å, forces in eV/Å; figures and CSV files show what readers want (kcal/mol, meV), and say so.
+Input are numbers and ``ase.Atoms``, output are files; nothing here depends on loops, models or LAMMPS. Input is in eV
+(per atom where stated), Å and eV/Å; figures and CSV files state their units (kcal/mol, meV).
 """
 
 from nnpal.active_learning.report.activation_energy import activation_energy, activation_energy_error, loading_rates

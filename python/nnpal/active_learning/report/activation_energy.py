@@ -1,4 +1,4 @@
-"""Activation energies of model and oracle: by iteration, and by loading rate."""
+"""Activation energies of model and oracle, by iteration and by loading rate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHEMICAL_ACCURACY = 1.0
 STATISTICAL, MEMBERS = "statistical_error_kcal_mol", "members_error_kcal_mol"
 INTERVAL = "interval_kcal_mol"
 ErrorBars = Sequence[tuple[float | None, float | None]]
-"""Of each activation energy: the statistical one and that from the members, eV; None where not known."""
+"""Statistical error bar and error bar from the members for each activation energy, eV; None if unknown."""
 
 
 def activation_energy(
@@ -41,18 +41,18 @@ def activation_energy(
     error_bars: ErrorBars = (),
     intervals: ArrayLike = (),
 ) -> Figure:
-    """Return E_a of every iteration, with the oracle's and ±1 kcal/mol of it: Figure S6 (left), S8b.
+    """Return a figure of E_a by iteration, with the oracle's E_a ± 1 kcal/mol: Figures S6 (left), S8b.
 
     Arguments:
-        iterations: [n].
-        values: E_a, eV, NaN where a pull failed, [n]. With pairs of pulls: the oracle's plus their mean difference,
-            so that a point lies as far from the oracle's line as the pairs say.
-        oracle: E_a, eV.
-        who: whose activation energy it is.
-        name: of the files.
-        error_bars: statistical and from the members, eV, None where not known, [n]; empty: none is known.
-        intervals: half of the 95 % interval of the difference from the oracle, eV, NaN where not known, [n]; empty:
-            none is known. It is drawn in place of the statistical error.
+        iterations: numbers of the iterations, [n].
+        values: E_a, eV, NaN where a pull failed, [n]. With pairs of pulls: the oracle's E_a plus the mean difference
+        over the pairs.
+        oracle: E_a of the oracle, eV.
+        who: label of the model.
+        name: name of the files.
+        error_bars: statistical error bars and error bars from the members, eV, None if unknown, [n]; empty: none.
+        intervals: half-widths of the 95 % intervals of the difference from the oracle, eV, NaN if unknown, [n]; empty:
+        none. They are drawn in place of the statistical error bars.
     """
     ours = KCAL_MOL * np.asarray(values, dtype=np.float64)
     same_length(name, iterations=iterations, values=ours)
@@ -98,7 +98,7 @@ def activation_energy_error(
     name: str = "activation_energy_error",
     intervals: ArrayLike = (),
 ) -> Figure:
-    """Return |E_a − E_a of the oracle| over iterations with the line of 1 kcal/mol: Figures S2b to S5b, S8a.
+    """Return a figure of |E_a − E_a of the oracle| by iteration, with a line at 1 kcal/mol: Figures S2b to S5b, S8a.
 
     Arguments: as :func:`activation_energy`.
     """
@@ -143,13 +143,13 @@ def loading_rates(
     error_bars: ErrorBars = (),
     intervals: ArrayLike = (),
 ) -> Figure:
-    """Return E_a of model and oracle over the loading rate: Figure S7.
+    """Return a figure of E_a of model and oracle against the loading rate: Figure S7.
 
     Arguments:
-        rates: Å/ps, [n].
-        values, oracle: E_a, eV, NaN where not known, [n].
-        who: whose activation energies the values are.
-        name: of the files.
+        rates: loading rates, Å/ps, [n].
+        values, oracle: E_a of the model and of the oracle, eV, NaN if unknown, [n].
+        who: label of the model.
+        name: name of the files.
         error_bars, intervals: as for :func:`activation_energy`.
     """
     order = np.argsort(np.asarray(rates, dtype=float), kind="stable")
@@ -163,7 +163,7 @@ def loading_rates(
         if not len(drawable([*ours, *theirs])):
             say_empty(axes)
             return
-        if sorted_rates[0] > 0.0:  # those that push together have no logarithm
+        if sorted_rates[0] > 0.0:  # negative rates, which push together, have no logarithm
             log_axis(axes, "x", sorted_rates)
         edges = finite(theirs)
         axes.fill_between(
@@ -195,7 +195,7 @@ def loading_rates(
 
 
 def _columns_of_bars(error_bars: ErrorBars, n: int, intervals: ArrayLike = ()) -> dict[str, np.ndarray]:
-    """Return columns of error bars, kcal/mol, [n], NaN where not known; none where no bar of that kind is known."""
+    """Return columns of error bars, kcal/mol, [n], NaN if unknown; leave out kinds of which none is known."""
     found = {}
     for i, key in enumerate((STATISTICAL, MEMBERS)):
         values = KCAL_MOL * np.array([bar[i] for bar in error_bars], dtype=np.float64)  # None becomes NaN
@@ -210,7 +210,7 @@ def _columns_of_bars(error_bars: ErrorBars, n: int, intervals: ArrayLike = ()) -
 
 
 def _draw_bars(axes: Axes, at: ArrayLike, ours: np.ndarray, bars: Mapping[str, np.ndarray]) -> None:
-    """Draw intervals, or else statistical bars, with caps, and bars from the members wide and pale."""
+    """Draw intervals or, without them, statistical error bars with caps; draw those from the members wide and pale."""
     looks: dict[str, dict[str, Any]] = {
         MEMBERS: {"elinewidth": 4.0, "alpha": 0.35},
         INTERVAL if INTERVAL in bars else STATISTICAL: {"elinewidth": 1.0, "capsize": 3.0},
@@ -233,7 +233,7 @@ def _bars_caption(bars: Mapping[str, np.ndarray]) -> str:
 
 
 def _mark_missing(axes: Axes, iterations: Sequence[int], values: np.ndarray) -> None:
-    """Put a cross at the bottom where an iteration has no value."""
+    """Draw a cross at the bottom for each iteration without a value."""
     where = np.asarray(iterations, dtype=float)[~np.isfinite(values)]
     axes.plot(
         where, np.full(len(where), 0.03), "x", color="0.4", markersize=5, transform=axes.get_xaxis_transform(), zorder=3

@@ -1,4 +1,4 @@
-"""What error bars were worth on newly labeled configurations, iteration by iteration."""
+"""Reliability of error bars on newly labeled configurations, by iteration."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from nnpal.figures.style import (
 MARKERS = "osD^v"
 BEFORE = "by the model that chose them, before it was trained on them"
 Judged = tuple[np.ndarray, np.ndarray]
-"""Errors of vectors, [n, d], and the error expected of each, above 0 and finite, [n], in one unit."""
+"""Errors of vectors, [n, d], and the expected error of each, positive and finite, [n], in the same unit."""
 
 
 def reliability_curves(parts: Mapping[str, Judged], *, name: str = "reliability") -> Figure:
-    """Return the share of force components within error bars over the share that there should be.
+    """Return a figure of the observed against the nominal coverage of force components by error bars.
 
     Arguments:
-        parts: label, such as "iteration 2" -> errors (eV/Å); the last is drawn in full color, the others gray.
-        name: of the files.
+        parts: label, such as "iteration 2" -> errors (eV/Å); the last is drawn in color, the others in gray.
+        name: name of the files.
     """
     curves = {label: reliability_curve(error, sigma, NOMINAL) for label, (error, sigma) in parts.items()}
     said = "Fraction of the force components of newly labeled configurations within the interval of each nominal "
@@ -41,11 +41,11 @@ def reliability_curves(parts: Mapping[str, Judged], *, name: str = "reliability"
 
 
 def error_by_tenth(parts: Mapping[str, Judged], *, name: str = "error_by_tenth") -> Figure:
-    """Return the true over the expected error, both root mean squares, in each tenth of the expected error.
+    """Return a figure of the true against the expected RMS error, in each tenth of the atoms by expected error.
 
     Arguments:
         parts: as for :func:`reliability_curves`.
-        name: of the files.
+        name: name of the files.
     """
     points = {label: _tenths(error, sigma) for label, (error, sigma) in parts.items()}
     expected, true = (_joined(pair[side] for pair in points.values()) for side in (0, 1))
@@ -89,15 +89,15 @@ def error_by_tenth(parts: Mapping[str, Judged], *, name: str = "error_by_tenth")
 def coverage_history(
     iterations: Sequence[int], coverage: Mapping[float, ArrayLike], *, name: str = "coverage_history"
 ) -> Figure:
-    """Return the share of force components within error bars of each iteration, with the nominal shares as lines.
+    """Return a figure of the coverage of force components by iteration, with lines at the nominal coverage.
 
     Arguments:
-        iterations: [n].
-        coverage: nominal share, such as 0.68 -> observed share, NaN where there is none, [n].
-        name: of the files.
+        iterations: numbers of the iterations, [n].
+        coverage: nominal coverage, such as 0.68 -> observed coverage, NaN if unknown, [n].
+        name: name of the files.
 
     Raises:
-        ValueError: lengths that differ.
+        ValueError: lengths differ.
     """
     shown = {level: 100.0 * np.asarray(values, dtype=np.float64) for level, values in sorted(coverage.items())}
     same_length(name, iterations=iterations, **{f"{level:.0%}": values for level, values in shown.items()})
@@ -134,7 +134,7 @@ def coverage_history(
 
 
 def _tenths(error: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return root mean squares of expected and true errors in each tenth, fewer where there are fewer values."""
+    """Return RMS expected and true errors in each tenth; in fewer parts if there are fewer than 10 values."""
     size = np.linalg.norm(error, axis=1)
     parts = np.array_split(np.argsort(sigma, kind="stable"), min(N_TENTHS, len(sigma)))
     return np.array([rms(sigma[part]) for part in parts]), np.array([rms(size[part]) for part in parts])

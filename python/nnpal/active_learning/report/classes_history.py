@@ -13,22 +13,22 @@ from nnpal.figures.style import GREEN, ORANGE, RED, iteration_axis, same_length,
 COLORS = {"accurate": GREEN, "candidate": ORANGE, "failed": RED}
 HATCHES = {"accurate": "", "candidate": "///", "failed": "xxx"}
 MOST_NUMBERED = 12
-"""More bars than this have no room for their counts."""
+"""Largest number of bars with room for their counts."""
 
 
 def classes_history(
     iterations: Sequence[int], counts: Sequence[Mapping[str, int]], *, name: str = "classes_history"
 ) -> Figure:
-    """Return the share of each class of frames, stacked, per cent, with the number of frames above the bar.
+    """Return a figure of the share of each class of frames by iteration, %, with the number of frames above each bar.
 
     Arguments:
-        iterations: [n].
-        counts: class ("accurate", "candidate", "failed") -> frames, as
+        iterations: numbers of the iterations, [n].
+        counts: class ("accurate", "candidate", "failed") -> number of frames, as
             :meth:`nnpal.active_learning.selection.Classes.counts`, [n].
-        name: of the files.
+        name: name of the files.
 
     Raises:
-        ValueError: a class that is none, or lengths that differ.
+        ValueError: a class is unknown, or lengths differ.
     """
     same_length(name, iterations=iterations, counts=counts)
     for iteration, found in zip(iterations, counts, strict=True):

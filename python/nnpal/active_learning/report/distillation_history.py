@@ -1,4 +1,4 @@
-"""What a distillation keeps of each set."""
+"""Number of configurations that a distillation keeps from each set."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def distillation_history(
     label: str = "set",
     what: str = "configurations",
 ) -> Figure:
-    """Return how many configurations were kept of each set, and of all sets so far.
+    """Return a figure of the configurations kept from each set and from all sets so far.
 
     Arguments:
-        sets: number or name of each, [n].
-        offered: configurations in each, [n].
-        kept: new ones kept of each, [n].
-        name: of the files.
-        label: of the horizontal axis.
-        what: is kept.
+        sets: number or name of each set, [n].
+        offered: number of configurations in each set, [n].
+        kept: number of new configurations kept from each set, [n].
+        name: name of the files.
+        label: label of the horizontal axis.
+        what: plural noun for what is kept.
 
     Raises:
-        ValueError: lengths that differ.
+        ValueError: lengths differ.
     """
     seen, ours = np.asarray(offered, dtype=np.int64), np.asarray(kept, dtype=np.int64)
     same_length(name, sets=sets, offered=seen, kept=ours)

@@ -11,16 +11,16 @@ from nnpal.figures.style import DOTS, RED, same_length, say_empty
 
 
 def enthalpy_order(H: ArrayLike, order: ArrayLike, selected: ArrayLike, *, name: str = "enthalpy_order") -> Figure:
-    """Return H over O of sampled configurations, the selected ones marked.
+    """Return a figure of H against O for sampled configurations, with the selected ones marked.
 
     Arguments:
         H: enthalpy, eV, [n].
         order: order parameter O, [n].
         selected: whether a configuration, or an environment in it, was selected, bool [n].
-        name: of the files.
+        name: name of the files.
 
     Raises:
-        ValueError: lengths that differ, or ``selected`` is not bool.
+        ValueError: lengths differ, or ``selected`` is not bool.
     """
     h, o, marked = np.asarray(H, dtype=np.float64), np.asarray(order, dtype=np.float64), np.asarray(selected)
     same_length(name, H=h, order=o, selected=marked)

@@ -1,4 +1,4 @@
-"""Errors of one model on several sets of data."""
+"""Errors of one model on several datasets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nnpal.figures.style import MILLI
 
 
 def errors_table(errors: Mapping[str, Mapping[str, float]], *, note: str = "") -> Table:
-    """Return a row for each set of data.
+    """Return a table with a row for each dataset.
 
     Arguments:
-        errors: name of the data -> mean absolute errors by ``energy_mae`` and ``relative_energy_mae`` (eV/atom) and
-            ``force_mae`` (eV/Å, of components); one that is not known is a dash.
-        note: closes the caption, such as which member was evaluated.
+        errors: name of the dataset -> mean absolute errors ``energy_mae``, ``relative_energy_mae`` (eV/atom) and
+            ``force_mae`` (eV/Å, of components); missing ones are shown as a dash.
+        note: last sentence of the caption, such as which member was evaluated.
     """
     columns = {
         "energy MAE (meV/atom)": "energy_mae",

@@ -1,4 +1,4 @@
-"""Headline facts of a loop, in the field's words."""
+"""Headline facts of a loop."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from nnpal.observables import Difference
 
 @dataclass(frozen=True)
 class Fact:
-    """One headline: what, and its value."""
+    """A headline: label and value."""
 
     label: str
     cell: Cell
 
 
 def convergence(reason: str | None, *, converged: bool | None) -> Fact:
-    """Say whether the loop has converged: for loops that state a criterion; others only end, see :func:`ending`.
+    """Return whether the loop has converged, for loops with a criterion; for others see :func:`ending`.
 
     Arguments:
-        reason: the criterion that holds, why the loop stopped without, or what keeps it going.
-        converged: True: the criterion holds; False: the run stopped without it; None: it continues.
+        reason: the criterion that is met, why the loop stopped without meeting it, or why it continues.
+        converged: True: the criterion is met; False: the run stopped without meeting it; None: it continues.
     """
     said, tone = {True: ("yes", "good"), False: ("no", "bad"), None: ("not yet", "warning")}[converged]
     return Fact("Has the run converged?", Cell(said, reason or "", tone))  # type: ignore[arg-type]
 
 
 def ending(reason: str | None, note: str = "") -> Fact:
-    """Say what ended a loop that has no criterion of accuracy; that it ended says nothing about its model.
+    """Return why a loop without a criterion of accuracy ended, which says nothing about its model.
 
     Arguments:
-        reason: such as "all 10 pools are distilled"; None: it continues.
-        note: how far it is.
+        reason: why it ended, such as "all 10 pools are distilled"; None: it continues.
+        note: progress of the loop.
     """
     return Fact("Why the run ended", Cell(reason or "nothing yet", note))
 
 
 def error_fact(name: str, value: float | None, on: str) -> Fact:
-    """Say a mean absolute error of the last model.
+    """Return a mean absolute error of the last model as a fact.
 
     Arguments:
-        name: with its unit, such as "Force MAE (meV/Å)".
-        value: in that unit; None where there is none.
-        on: the data that it is evaluated on.
+        name: name with unit, such as "Force MAE (meV/Å)".
+        value: the error, in that unit; None if unknown.
+        on: data on which it is evaluated.
     """
     return Fact(name, Cell(value, f"on {on}", decimals=2))
 
 
 def error_bars_text(statistical: float | None, members: float | None) -> str:
-    """Return `± x (statistical) ± y (members)`, kcal/mol, of error bars in eV; None is left out."""
+    """Return `± x (statistical) ± y (members)`, kcal/mol, for error bars in eV; leave out None."""
     known = [(statistical, "statistical"), (members, "members")]
     return " ".join(f"± {KCAL_MOL * value:.2f} ({name})" for value, name in known if value is not None)
 
 
 def judged(found: Difference, bound: float) -> tuple[Tone, str]:
-    """Return the tone of a difference in energy and its interval in words.
+    """Return the tone of a difference in energy, kcal/mol, and its interval as text.
 
-    Good: the whole interval is within ±bound. Warning: the mean is, but not the interval. Where none is known, as of
-    one pull, the mean alone is judged, never as good.
+    Good: the whole interval is within ±bound. Warning: only the mean is. Without an interval, as for one pull, the mean
+    decides, and the tone is never good.
     """
     interval = found.interval()
     tone: Tone = "good" if found.is_within(bound) else ("warning" if abs(found.mean) < bound else "bad")
@@ -82,11 +82,11 @@ def activation(
     """Return E_a of the model and of the oracle as a fact.
 
     Arguments:
-        values: E_a of the model, eV; None or NaN where there is none.
-        oracle: the oracle's, eV.
-        bound: of a good error, kcal/mol.
-        error_bars: see :func:`error_bars_text`.
-        difference: over pairs of pulls, kcal/mol; None: of the two values, without an interval.
+        values: E_a of the model, eV; None or NaN if unknown.
+        oracle: E_a of the oracle, eV.
+        bound: largest good error, kcal/mol.
+        error_bars: text of the error bars, see :func:`error_bars_text`.
+        difference: mean difference over pairs of pulls, kcal/mol; None: that of the two values, without an interval.
     """
     ours, theirs = (math.nan if v is None else KCAL_MOL * v for v in (values, oracle))
     shown = "not known" if math.isnan(ours) else f"{ours:.2f} kcal/mol"
@@ -104,19 +104,19 @@ def activation(
 
 
 def labels_used(n_labels: int, *, of: int | None = None, what: str = "sampled") -> Fact:
-    """Say how many configurations were labeled, of how many sampled, or what else they were."""
+    """Return the number of labeled configurations as a fact; ``of`` is the number of ``what``, None if unknown."""
     percent = 100.0 * n_labels / of if of else 0.0
     share = f"of {text_of(of)} {what} ({percent:{'.0f' if percent >= 10 else '.2g'}} %)" if of else ""
     return Fact("Labels used", Cell(n_labels, share))
 
 
 def iterations_done(n: int, *, of: int | None = None) -> Fact:
-    """Say how many iterations there were, of how many at most."""
+    """Return the number of iterations as a fact, with the largest number allowed."""
     return Fact("Iterations", Cell(n, f"of {of} at most" if of else ""))
 
 
 def classes(counts: Mapping[str, int]) -> list[Fact]:
-    """Say how many frames of the last exploration were accurate, candidates or failed, and their share."""
+    """Return the numbers and shares of accurate, candidate and failed frames in the last exploration as facts."""
     total = sum(counts.values())
     found = []
     for name in ("accurate", "candidate", "failed"):

@@ -17,14 +17,14 @@ COLORS = {"oracle": "black", "ensemble": BLUE}
 
 @dataclass(frozen=True)
 class FreeEnergyCurve:
-    """Of pulls under one force field.
+    """Free energy from pulls under one force field.
 
     Attributes:
-        label: whose.
+        label: name of the force field.
         distance: λ, Å, [n].
         free_energy, error: ΔF and its jackknife error, eV, [n].
-        mean_work: eV, [n].
-        pulls: how many.
+        mean_work: mean work over the pulls, eV, [n].
+        pulls: number of pulls.
     """
 
     label: str
@@ -36,11 +36,11 @@ class FreeEnergyCurve:
 
 
 def free_energy(curves: Sequence[FreeEnergyCurve], *, name: str = "free_energy") -> Figure:
-    """Return ΔF(λ) with its error as a band, and the mean work dashed above it.
+    """Return a figure of ΔF(λ) with its error as a band, and the mean work as a dashed line.
 
     Arguments:
-        curves: any number.
-        name: of the files.
+        curves: free energy under each force field.
+        name: name of the files.
     """
     rows: dict[str, list[float | str]] = {
         h: [] for h in ("run", "distance_angstrom", "free_energy_kcal_mol", "error_kcal_mol", "mean_work_kcal_mol")

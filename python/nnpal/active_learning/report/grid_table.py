@@ -1,4 +1,4 @@
-"""Counts of a selection on grids of the order parameter."""
+"""Numbers of configurations selected on grids of the order parameter."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from nnpal.figures.style import same_length
 
 
 def grid_table(spacings: Sequence[float], selected: Sequence[int], deleted: Sequence[int]) -> Table:
-    """Return how many configurations each grid selects and deletes: Table S3 of the data-distillation supplement.
+    """Return a table of what each grid selects and deletes: Table S3 of the data-distillation supplement.
 
     Arguments:
-        spacings: ΔO, no unit, [n].
-        selected, deleted: of the configurations offered to that grid, [n].
+        spacings: ΔO, dimensionless, [n].
+        selected, deleted: numbers of configurations available to the grid that it selects and deletes, [n].
 
     Raises:
-        ValueError: lengths that differ.
+        ValueError: lengths differ.
     """
     same_length("grid_table", spacings=spacings, selected=selected, deleted=deleted)
     rows = []

@@ -1,4 +1,4 @@
-"""The HTML of a report's page, by the templates in ``templates/``. All text given is escaped."""
+"""The HTML of a report's page, from the templates in ``templates/``. All input text is escaped."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 SIGNS = {"plain": "", "good": "✓", "warning": "!", "bad": "✗"}
 TALL, WIDE = 1.3, 1.7
-"""A figure whose height exceeds this multiple of its width has two others next to it; one wider fills a row."""
+"""A figure with height > TALL * width has two others next to it; one with width > WIDE * height fills a row."""
 NARROW, SHORT = 4, 36
-"""Columns of a table, and characters of the longest word of each and a gap, that fit a phone side by side."""
+"""Number of columns, and sum of their longest words and gaps in characters, that fit on a phone."""
 FACT_COLUMNS = (4, 3, 5)
-"""Headline facts next to each other on a wide screen, the preferred number first."""
+"""Numbers of headline facts in a row on a wide screen, the preferred one first."""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading and the anchor under which the page's contents find it."""
+    """A heading, and its anchor for the table of contents."""
 
     title: str
     id: str
@@ -43,7 +43,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as the page holds it: its image is the text ``source``, its links are relative to the page's folder."""
+    """A figure in the page: the text ``source`` has its image; its links are relative to the page's folder."""
 
     title: str
     caption: str
@@ -53,17 +53,17 @@ class Picture:
     height: int
     links: tuple[tuple[str, str], ...]
     place: str = ""
-    """How it is placed in two columns, see :func:`placed`."""
+    """Placement in two columns, see :func:`placed`."""
 
     @property
     def shape(self) -> str:
-        """``tall``, ``wide`` or neither."""
+        """``tall``, ``wide`` or empty."""
         return "tall" if self.height > TALL * self.width else "wide" if self.width > WIDE * self.height else ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """Head of a column; numbers stand on its right."""
+    """Head of a column; numbers are right-aligned."""
 
     title: str
     is_numeric: bool
@@ -71,7 +71,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as the page holds it."""
+    """A table in the page."""
 
     id: str
     caption: str
@@ -80,7 +80,7 @@ class Grid:
 
     @property
     def is_wide(self) -> bool:
-        """Whether the table does not fit a phone, where each of its rows becomes a list."""
+        """Whether the table is too wide for a phone, where each row then becomes a list."""
         texts = [
             [column.title, *(text for row in self.rows for text in (row[k].text, row[k].note))]
             for k, column in enumerate(self.columns)
@@ -91,14 +91,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Part:
-    """A section as the page holds it: groups are ("figures", pictures), ("table", grid) or ("text", text)."""
+    """A section in the page; groups are ("figures", pictures), ("table", grid) or ("text", text)."""
 
     heading: Heading
     groups: list[tuple[str, Any]]
 
 
 def page_html(page: Page, folder: Path) -> str:
-    """Return the page as it stands in ``folder``."""
+    """Return the HTML of the page, with links relative to ``folder``."""
     headings = _headings([*(section.title for section in page.sections), "Failures", "Configuration", "Versions"])
     failures, configuration, versions = headings[-3:]
     parts = [
@@ -125,12 +125,12 @@ def page_html(page: Page, folder: Path) -> str:
 
 @cache
 def environment() -> Environment:
-    """Return what the templates are rendered in: text is escaped, and a name that Python does not give is an error.
+    """Return the environment of the templates: text is escaped, and undefined names are errors.
 
     Raises, on rendering:
-        jinja2.UndefinedError: a template asks for what it was not given.
+        jinja2.UndefinedError: a template uses an undefined name.
     """
-    # select_autoescape goes by the suffix .html and would leave .html.j2 as it is
+    # select_autoescape checks for the suffix .html and would not escape .html.j2
     found = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -145,12 +145,12 @@ def environment() -> Environment:
 
 
 def fact_columns(n: int) -> int:
-    """Return in how many columns ``n`` headline facts leave the fewest places of their last row empty."""
+    """Return the number of columns with the fewest empty places in the last row of ``n`` headline facts."""
     return min(FACT_COLUMNS, key=lambda columns: -n % columns)
 
 
 def _headings(titles: Iterable[str]) -> list[Heading]:
-    """Return a heading for every title, no anchor twice."""
+    """Return a heading with a unique anchor for each title."""
     found: dict[str, Heading] = {}
     for title in titles:
         stem = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
@@ -163,7 +163,7 @@ def _headings(titles: Iterable[str]) -> list[Heading]:
 
 
 def _groups(section: Section, id_: str, folder: Path) -> Iterator[tuple[str, Any]]:
-    """Return the blocks of a section, with figures that follow each other in one group."""
+    """Yield the blocks of a section; consecutive figures form one group."""
     n_tables = 0
     for is_figure, blocks in groupby(section.blocks, lambda block: isinstance(block, FigureFiles)):
         if is_figure:
@@ -178,10 +178,10 @@ def _groups(section: Section, id_: str, folder: Path) -> Iterator[tuple[str, Any
 
 
 def placed(pictures: list[Picture]) -> list[Picture]:
-    """Return pictures with their places in two columns, so that no row is half empty.
+    """Return pictures with their placement in two columns, so that no row is half empty.
 
-    A ``wide`` one fills a row. A ``tall`` one has two others next to it. One that would be alone in its row, ``alone``,
-    has its caption next to it.
+    A ``wide`` picture fills a row. A ``tall`` one has two others next to it. One that would be the only one in its row
+    is ``alone``: its caption is next to it.
     """
     places = [picture.shape for picture in pictures]
     for wide, some in groupby(range(len(places)), lambda k: places[k] == "wide"):
@@ -225,7 +225,7 @@ def png_size(image: bytes) -> tuple[int, int]:
     """Return width and height of a PNG, pixels.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the image is not a PNG file.
     """
     if image[:8] != b"\x89PNG\r\n\x1a\n" or len(image) < 24:
         raise ValueError("png_size: not a PNG file; expected one that begins with its signature")

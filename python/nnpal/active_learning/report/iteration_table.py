@@ -1,4 +1,4 @@
-"""All iterations of a loop in one table."""
+"""Table of all iterations of a loop."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from nnpal.observables import Difference
 
 @dataclass(frozen=True)
 class IterationSummary:
-    """One iteration; what is None is not known.
+    """Results of one iteration; None means unknown.
 
-    Attributes:
-        iteration: number.
-        n_labels: labeled configurations that it was trained on.
-        n_new: labels that it added.
-        counts: class ("accurate", "candidate", "failed") -> frames explored.
-        energy_mae, force_mae: of the best model, eV/atom and eV/Å, on held-out data.
-        activation_energy: of the model, eV.
-        error_bars: of the activation energy, eV: statistical, and from the members; None where one is not known.
-        coverage: nominal share -> share of force components of the new configurations within the error bars that the
-            model had, before it was trained on them.
-        difference: of the activation energy from the oracle's over pairs of pulls, kcal/mol; None: of the values alone.
-        note: such as "pull 2 failed".
+        Attributes:
+            iteration: number of the iteration.
+            n_labels: number of labeled configurations in its training data.
+            n_new: number of labels that it added.
+            counts: class ("accurate", "candidate", "failed") -> number of frames explored.
+            energy_mae, force_mae: errors of the best model on held-out data, eV/atom and eV/Å.
+            activation_energy: E_a of the model, eV.
+            error_bars: statistical error bar of E_a and that from the members, eV; None if unknown.
+            coverage: nominal -> observed coverage of the new configurations' force components by the error bars of the
+    model before it was trained on them.
+            difference: mean difference of E_a from the oracle's over pairs of pulls, kcal/mol; None: that of the two
+    values.
+            note: remark, such as "pull 2 failed".
     """
 
     iteration: int
@@ -49,12 +50,12 @@ class IterationSummary:
 def iteration_table(
     summaries: Sequence[IterationSummary], *, oracle: float | None = None, bound: float = CHEMICAL_ACCURACY
 ) -> Table:
-    """Return a row for each iteration; columns that nothing is known of are left out.
+    """Return a table with a row for each iteration; leave out columns without known values.
 
     Arguments:
-        summaries: in order.
-        oracle: its activation energy, eV, for the error.
-        bound: of a good error, kcal/mol.
+        summaries: iterations, in order.
+        oracle: E_a of the oracle, eV.
+        bound: largest good error of E_a, kcal/mol.
     """
     columns: dict[str, list[Any]] = {
         "iteration": [Cell(str(s.iteration), s.note, "warning" if s.note else "plain") for s in summaries],

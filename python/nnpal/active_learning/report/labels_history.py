@@ -1,4 +1,4 @@
-"""How much data there is over iterations, and where it came from."""
+"""Amount of labeled data by iteration and origin."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ MOST_NUMBERED = 12
 def labels_history(
     iterations: Sequence[int], counts: Mapping[str, Sequence[int]], *, name: str = "labels_history"
 ) -> Figure:
-    """Return the number of labeled configurations over iterations, stacked by origin.
+    """Return a figure of the number of labeled configurations by iteration, stacked by origin.
 
     Arguments:
-        iterations: [n].
-        counts: origin, such as "initial", "chosen", "augmentation" -> labels there are by then, [n].
-        name: of the files.
+        iterations: numbers of the iterations, [n].
+        counts: origin, such as "initial", "chosen", "augmentation" -> number of labels up to each iteration, [n].
+        name: name of the files.
 
     Raises:
-        ValueError: lengths that differ.
+        ValueError: lengths differ.
     """
     numbers = {origin: np.asarray(values, dtype=np.int64) for origin, values in counts.items()}
     same_length(name, iterations=iterations, **numbers)

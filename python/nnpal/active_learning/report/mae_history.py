@@ -1,4 +1,4 @@
-"""Mean absolute errors over iterations."""
+"""Mean absolute errors by iteration."""
 
 from __future__ import annotations
 
@@ -29,17 +29,16 @@ MEANINGS = {"relative energy": ", after subtracting the mean difference of each 
 def mae_history(
     iterations: Sequence[int], series: Mapping[str, ArrayLike], *, quantity: str = "energy", name: str = "mae_history"
 ) -> Figure:
-    """Return the MAE on several sets over iterations: Figures S2c and d to S5c and d.
+    """Return a figure of the MAE on several datasets by iteration: Figures S2c and d to S5c and d.
 
     Arguments:
-        iterations: [n].
-        series: set, such as "train", "validation", "unseen" -> MAE, eV/atom (eV/Å for forces), NaN where not known,
-            [n].
-        quantity: "energy", "relative energy" (but for the mean difference of each set) or "force".
-        name: of the files.
+        iterations: numbers of the iterations, [n].
+        series: dataset, such as "train", "validation", "unseen" -> MAE, eV/atom (eV/Å for forces), NaN if unknown, [n].
+        quantity: "energy", "relative energy" (after subtracting the mean difference of each dataset) or "force".
+        name: name of the files.
 
     Raises:
-        ValueError: an unknown quantity, or lengths that differ.
+        ValueError: the quantity is unknown, or lengths differ.
     """
     if quantity not in UNITS:
         raise ValueError(f"mae_history: quantity = {quantity!r}, expected {' or '.join(UNITS)}")

@@ -1,4 +1,4 @@
-"""One HTML page that holds everything it shows: no network is needed to read it."""
+"""A self-contained HTML page, which needs no network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Section:
 
     Attributes:
         title: heading.
-        blocks: paragraphs, tables and figures in the order in which they are read.
+        blocks: paragraphs, tables and figures, in order.
     """
 
     title: str
@@ -28,14 +28,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Failure:
-    """Something that failed and was contained.
+    """A failure that did not end the run.
 
     Attributes:
-        title: what, such as "exploration 3 of iteration 2".
-        kind: such as "error", "killed", "walltime", "timeout".
-        folder: where its files are, relative to the run's.
-        text: the last lines that it wrote.
-        command: runs it again by hand; empty: none does.
+        title: what failed, such as "exploration 3 of iteration 2".
+        kind: kind of failure, such as "error", "killed", "walltime", "timeout".
+        folder: folder of its files, relative to the run folder.
+        text: last lines of its output.
+        command: command that repeats it by hand; empty: none.
     """
 
     title: str
@@ -50,13 +50,13 @@ class Page:
     """A report.
 
     Attributes:
-        title: of the page.
-        subtitle: one line: what was run.
-        facts: the headlines.
-        sections: in order.
-        failures: what failed; the page says so if nothing did.
+        title: title of the page.
+        subtitle: what was run, one line.
+        facts: headlines.
+        sections: sections, in order.
+        failures: failures; if there are none, the page says so.
         configuration: text of the configuration file.
-        versions: program or package -> version, or any other fact about how this was made.
+        versions: program or package -> version, and similar facts about the run.
     """
 
     title: str
@@ -69,9 +69,9 @@ class Page:
 
 
 def write_page(path: Path, page: Page) -> Path:
-    """Write a page; images are held in it, CSV and PDF files are linked relative to its folder.
+    """Write a page with embedded images; links to CSV, PDF and PNG files are relative to its folder.
 
-    The same page over the same images gives the same bytes.
+    The same page with the same images gives the same bytes.
 
     Raises:
         OSError: an image of a figure is missing, or the page cannot be written.

@@ -1,4 +1,4 @@
-"""Activation energies under the model and under the oracle at each loading rate, as means over pairs of pulls."""
+"""Activation energies of the model and of the oracle at each loading rate, as means over pairs of pulls."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nnpal.observables import Difference, pairs_needed
 
 @dataclass(frozen=True)
 class RateSummary:
-    """One rate.
+    """Results at one loading rate.
 
-    Attributes:
-        rate: Å/ps.
-        ours, theirs: mean activation energies of the model's pulls and of the oracle's that pair with them, eV; None
-            where one ended early.
-        difference: over the pairs, kcal/mol; None as above.
-        members: the model's own error bar, from its members, eV; None where it is not known.
-        pulls: under the model.
+        Attributes:
+            rate: loading rate, Å/ps.
+            ours, theirs: mean activation energies of the model's pulls and of the oracle's pulls paired with them, eV; None
+    if a pull ended early.
+            difference: mean difference over the pairs, kcal/mol; None if a pull ended early.
+            members: error bar of the model's activation energy from its members, eV; None if unknown.
+            pulls: number of pulls under the model.
     """
 
     rate: str
@@ -33,12 +33,12 @@ class RateSummary:
 
 
 def rates_table(summaries: Sequence[RateSummary], *, goal: float, who: str = "ensemble") -> Table:
-    """Return a row for each rate, kcal/mol.
+    """Return a table with a row for each rate, kcal/mol.
 
     Arguments:
-        summaries: in order.
-        goal: the 95 % interval is to lie within ± this, kcal/mol.
-        who: whose activation energies they are.
+        summaries: rates, in order.
+        goal: half-width of the range that should contain the 95 % interval, kcal/mol.
+        who: label of the model.
     """
     header = [
         "rate (Å/ps)", "pairs", f"E_a, {who}", "E_a, oracle", "difference", "95 % interval", "sd of differences",

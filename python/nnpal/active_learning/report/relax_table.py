@@ -19,10 +19,10 @@ class Crystal:
     """A relaxed crystal.
 
     Attributes:
-        name: such as "Ni-FCC (32)".
-        bond: shortest distance, Å; NaN where the relaxation failed.
-        energy: eV/atom.
-        note: such as "turned into fcc".
+        name: name, such as "Ni-FCC (32)".
+        bond: shortest distance, Å; NaN if the relaxation failed.
+        energy: energy, eV/atom.
+        note: remark, such as "turned into fcc".
     """
 
     name: str
@@ -32,14 +32,14 @@ class Crystal:
 
 
 def relax_table(oracle: Sequence[Crystal], models: Mapping[str, Sequence[Crystal]]) -> Table:
-    """Return bond lengths, energies per atom and their order: Tables S6 and S7 of the data-distillation supplement.
+    """Return a table of bond lengths and energies per atom: Tables S6 and S7 of the data-distillation supplement.
 
     Arguments:
-        oracle: its crystals.
-        models: name -> the same crystals in the same order.
+        oracle: crystals relaxed by the oracle.
+        models: name of the model -> the same crystals in the same order.
 
     Raises:
-        ValueError: a model with other crystals.
+        ValueError: a model has other crystals.
     """
     names = [crystal.name for crystal in oracle]
     order = _order(oracle)
@@ -72,7 +72,7 @@ def relax_table(oracle: Sequence[Crystal], models: Mapping[str, Sequence[Crystal
 
 
 def _order(crystals: Sequence[Crystal]) -> list[str]:
-    """Return lowest, highest or middle for every crystal's energy; nothing where there is none."""
+    """Return the rank of each crystal's energy: lowest, highest or "2 of 4"; empty if unknown."""
     known = drawable([crystal.energy for crystal in crystals])
     said = []
     for crystal in crystals:

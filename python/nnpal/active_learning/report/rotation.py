@@ -1,4 +1,4 @@
-"""How far the ends of a molecule turn as it is pulled, up to the break."""
+"""Rotation of the ends of a molecule during a pull, until the bond ruptures."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LOOKS = {"oracle": "black"}
 
 @dataclass(frozen=True)
 class RotationCurve:
-    """Of one pull, up to its break.
+    """Rotation during one pull, until the bond ruptures.
 
     Attributes:
-        who: pulled.
+        who: force field of the pull, "oracle" or a model.
         pull: number or name of the pull.
         distance: λ, Å, [n].
-        twist, tilt: of both ends, degrees, [n, 2].
+        twist, tilt: twist and tilt of both ends, degrees, [n, 2].
     """
 
     who: str
@@ -35,11 +35,11 @@ class RotationCurve:
 
 
 def end_rotation(curves: Sequence[RotationCurve], *, name: str = "end_rotation") -> Figure:
-    """Return twist and tilt of the ends over λ up to the break, a color for each who: for Figures S9 and S10.
+    """Return a figure of twist and tilt against λ until rupture, colored by force field: Figures S9 and S10.
 
     Arguments:
-        curves: any number.
-        name: of the files.
+        curves: rotation during each pull.
+        name: name of the files.
     """
     angles_of = [f"{key}_end{end}_degrees" for key in ("twist", "tilt") for end in (1, 2)]
     rows: dict[str, list[float | str]] = {header: [] for header in ("who", "pull", "distance_angstrom", *angles_of)}
@@ -91,7 +91,7 @@ def end_rotation(curves: Sequence[RotationCurve], *, name: str = "end_rotation")
 
 
 def rotation_table(curves: Sequence[RotationCurve]) -> Table:
-    """Return the largest rotations of the ends before the break, by who pulled."""
+    """Return a table of the largest rotations of the ends before the bond ruptures, by force field."""
     rows = []
     for who, n, twist, tilt in _largest(curves):
         means = [
@@ -108,7 +108,7 @@ def rotation_table(curves: Sequence[RotationCurve]) -> Table:
 
 
 def _largest(curves: Sequence[RotationCurve]) -> list[tuple[str, int, float, float]]:
-    """Return who, number of pulls, and the largest |twist| and tilt, degrees."""
+    """Return each force field with its number of pulls and largest |twist| and |tilt|, degrees."""
     found = []
     for who in dict.fromkeys(curve.who for curve in curves):
         own = [curve for curve in curves if curve.who == who]

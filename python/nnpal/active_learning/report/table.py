@@ -1,4 +1,4 @@
-"""A table of a report, and how its values are written."""
+"""A table of a report, and the formatting of its values."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Cell:
 
     Attributes:
         value: text or number; None and NaN are shown as a dash.
-        note: small, under it.
-        tone: good, warning or bad: a color and, for readers who cannot see it, a sign.
-        decimals: of a float; None: four digits in all.
+        note: small text under the value.
+        tone: good, warning or bad, shown by a color and, for readers who cannot see it, a sign.
+        decimals: decimals of a float; None: four significant digits.
     """
 
     value: Any
@@ -31,18 +31,18 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """The value as it is shown."""
+        """The formatted value."""
         return text_of(self.value, self.decimals)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a header; the first column names the row.
+    """Rows under a header; the first column names each row.
 
     Attributes:
-        caption: what it shows, with units.
-        header: one text a column.
-        rows: values or :class:`Cell`.
+        caption: description, with units.
+        header: title of each column.
+        rows: values or :class:`Cell`, one per column.
     """
 
     caption: str
@@ -59,7 +59,7 @@ class Table:
 
 
 def text_of(value: Any, decimals: int | None = None) -> str:
-    """Return how a value is written: 20,000; −0.1235; yes; a dash for None and what is no number."""
+    """Return a value as text: 20,000; −0.1235; yes; a dash for None and NaN."""
     if value is None:
         return DASH
     if isinstance(value, bool | np.bool_):
@@ -75,5 +75,5 @@ def text_of(value: Any, decimals: int | None = None) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value stands on the right of its column."""
+    """Return whether a value is right-aligned in its column."""
     return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))

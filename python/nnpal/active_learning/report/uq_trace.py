@@ -1,4 +1,4 @@
-"""Uncertainty along runs with the threshold that their first steps give."""
+"""Uncertainty along runs, with the threshold from their first steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnpal.figures.style import BLUE, MILLI, RED, SIZE, SKY, column_name, finite
 
 ROW_HEIGHT = 2.1
 MOST_VECTORS = 5000
-"""Longer traces are pixels in the PDF too, so that readers open it."""
+"""Longer traces are rasterized in the PDF too, to keep the file small."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class UQRun:
     """The uncertainty of one run.
 
     Attributes:
-        label: of the run, such as "iteration 2".
-        steps: [n_steps].
+        label: name of the run, such as "iteration 2".
+        steps: numbers of the steps, [n_steps].
         uq: uncertainty, eV (of forces eV/Å), [n_steps].
-        mean, deviation, k: μ, σ (eV or eV/Å) and k of the threshold μ + kσ; None where there is none.
-        first_steps: the threshold comes from steps up to this one; None shades nothing.
-        chosen: steps of the frames that were chosen for labels.
-        failed_step: the run is unusable from here on; None: all of it is usable.
-        bound: threshold that was given, eV or eV/Å, in place of μ + kσ.
+        mean, deviation, k: μ, σ (eV or eV/Å) and k of the threshold μ + kσ; None: no threshold.
+        first_steps: last of the steps that define the threshold, which are shaded; None: no shading.
+        chosen: steps of the frames that were selected for labeling.
+        failed_step: first unusable step; None: the whole run is usable.
+        bound: fixed threshold in place of μ + kσ, eV or eV/Å; None: μ + kσ.
     """
 
     label: str
@@ -45,7 +45,7 @@ class UQRun:
 
     @property
     def threshold(self) -> float:
-        """The bound, or μ + kσ, eV or eV/Å; NaN where there is none."""
+        """The bound, or μ + kσ, eV or eV/Å; NaN if there is none."""
         if self.bound is not None:
             return self.bound
         if self.mean is None or self.deviation is None:
@@ -54,16 +54,16 @@ class UQRun:
 
 
 def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "UQ", unit: str = "meV") -> Figure:
-    """Return the uncertainty over the steps of runs, one panel each, as Figure S1 of the rare-events supplement.
+    """Return a figure of the uncertainty along runs, one panel each: Figure S1 of the rare-events supplement.
 
     Arguments:
-        runs: any number.
-        name: of the files.
-        quantity: what the uncertainty is, for the axis.
-        unit: that it is shown in: meV, or meV/Å of forces.
+        runs: runs, one panel each.
+        name: name of the files.
+        quantity: name of the uncertainty, for the axis.
+        unit: unit of the axis: meV, or meV/Å for forces.
 
     Raises:
-        ValueError: a run whose arrays differ in length.
+        ValueError: the arrays of a run differ in length.
     """
     shown, limit = f"uq_{column_name(unit)}", f"threshold_{column_name(unit)}"
     rows: dict[str, list[float | int | str]] = {h: [] for h in ("run", "step", shown, limit, "chosen", "good")}

@@ -1,4 +1,4 @@
-"""Work of steered pulls under the model over that under the oracle, as means over pulls."""
+"""Work of pulls under the model, compared with the oracle's, as means over pulls."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class WorkCurve:
     """The work of a pull, or the mean over pulls at one rate.
 
     Attributes:
-        label: such as "iteration 3".
+        label: name of the curve, such as "iteration 3".
         distance: λ, d or elongation, Å, [n].
-        work: eV, [n].
-        failed: the pull ended early, at its last point.
-        band: standard deviation over pulls, eV, [n]; empty: of one pull.
-        pulls: how many.
+        work: work, eV, [n].
+        failed: whether the pull ended early, at its last point.
+        band: standard deviation over pulls, eV, [n]; empty for one pull.
+        pulls: number of pulls.
     """
 
     label: str
@@ -45,20 +45,20 @@ def work_function(
     who: str = "the best model of each iteration",
     title: str = "Work function",
 ) -> Figure:
-    """Return the work of the model's pulls, the oldest palest, over the oracle's: Figures S2a to S5a, S7.
+    """Return a figure of the work of the model's pulls, older ones paler, and the oracle's: Figures S2a to S5a, S7.
 
-    The band of the newest curve and of the oracle's is drawn.
+    Bands are drawn for the newest curve and for the oracle's.
 
     Arguments:
-        curves: of the model in iterations, the oldest first.
-        oracle: the same pulls under the oracle.
-        name: of the files.
-        distance: what the distance is, for the axis.
-        who: whose work it is.
-        title: a few words.
+        curves: work under the model in each iteration, the oldest first.
+        oracle: work of the same pulls under the oracle; None: not drawn.
+        name: name of the files.
+        distance: label of the horizontal axis.
+        who: model that does the pulls, for the caption.
+        title: title of the figure.
 
     Raises:
-        ValueError: a curve whose arrays differ in length.
+        ValueError: the arrays of a curve differ in length.
     """
     rows: dict[str, list[float | str]] = {"run": [], "distance_angstrom": [], "work_kcal_mol": []}
     bands: list[float] = []
@@ -114,7 +114,7 @@ def _last(curve: WorkCurve) -> float:
 
 
 def _band(curve: WorkCurve) -> np.ndarray:
-    """Return the standard deviation at each point, eV, NaN of one pull."""
+    """Return the standard deviation at each point, eV, NaN for one pull."""
     work, band = np.asarray(curve.work, dtype=float), np.asarray(curve.band, dtype=float)
     if not len(band):
         return np.full(len(work), np.nan)
@@ -129,6 +129,6 @@ def _draw_band(axes: Axes, curve: WorkCurve, color: str) -> None:
 
 
 def _pulls(curves: Sequence[WorkCurve], oracle: WorkCurve | None) -> str:
-    """Return how many pulls the newest curve and the oracle's are means of."""
+    """Return the numbers of pulls in the newest curve and in the oracle's, as text."""
     said = [f"{curves[-1].pulls} of the last curve"] if curves else []
     return ", ".join([*said, *([f"{oracle.pulls} of the oracle"] if oracle else [])])
