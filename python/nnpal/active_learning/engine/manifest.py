@@ -27,7 +27,7 @@ class Entry:
         seed: random seed of the run.
         config: hash of each table that the stage read.
         code: hash of the code that the stage ran, by package; see
-        :func:`nnpal.active_learning.engine.keys.code_hashes`.
+            :func:`nnpal.active_learning.engine.keys.code_hashes`.
         facts: facts that the stage returned.
         outputs: SHA-256 of each file that the facts name.
         kept: ``seed``, ``config`` and ``code`` when the user last kept the stage in spite of a change.

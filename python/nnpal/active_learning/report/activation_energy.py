@@ -46,13 +46,13 @@ def activation_energy(
     Arguments:
         iterations: numbers of the iterations, [n].
         values: E_a, eV, NaN where a pull failed, [n]. With pairs of pulls: the oracle's E_a plus the mean difference
-        over the pairs.
+            over the pairs.
         oracle: E_a of the oracle, eV.
         who: label of the model.
         name: name of the files.
         error_bars: statistical error bars and error bars from the members, eV, None if unknown, [n]; empty: none.
         intervals: half-widths of the 95 % intervals of the difference from the oracle, eV, NaN if unknown, [n]; empty:
-        none. They are drawn in place of the statistical error bars.
+            none. They are drawn in place of the statistical error bars.
     """
     ours = KCAL_MOL * np.asarray(values, dtype=np.float64)
     same_length(name, iterations=iterations, values=ours)

@@ -19,19 +19,19 @@ from nnpal.observables import Difference
 class IterationSummary:
     """Results of one iteration; None means unknown.
 
-        Attributes:
-            iteration: number of the iteration.
-            n_labels: number of labeled configurations in its training data.
-            n_new: number of labels that it added.
-            counts: class ("accurate", "candidate", "failed") -> number of frames explored.
-            energy_mae, force_mae: errors of the best model on held-out data, eV/atom and eV/Å.
-            activation_energy: E_a of the model, eV.
-            error_bars: statistical error bar of E_a and that from the members, eV; None if unknown.
-            coverage: nominal -> observed coverage of the new configurations' force components by the error bars of the
-    model before it was trained on them.
-            difference: mean difference of E_a from the oracle's over pairs of pulls, kcal/mol; None: that of the two
-    values.
-            note: remark, such as "pull 2 failed".
+    Attributes:
+        iteration: number of the iteration.
+        n_labels: number of labeled configurations in its training data.
+        n_new: number of labels that it added.
+        counts: class ("accurate", "candidate", "failed") -> number of frames explored.
+        energy_mae, force_mae: errors of the best model on held-out data, eV/atom and eV/Å.
+        activation_energy: E_a of the model, eV.
+        error_bars: statistical error bar of E_a and that from the members, eV; None if unknown.
+        coverage: nominal -> observed coverage of the new configurations' force components by the error bars of the
+            model before it was trained on them.
+        difference: mean difference of E_a from the oracle's over pairs of pulls, kcal/mol; None: that of the two
+            values.
+        note: remark, such as "pull 2 failed".
     """
 
     iteration: int

@@ -15,13 +15,13 @@ from nnpal.observables import Difference, pairs_needed
 class RateSummary:
     """Results at one loading rate.
 
-        Attributes:
-            rate: loading rate, Å/ps.
-            ours, theirs: mean activation energies of the model's pulls and of the oracle's pulls paired with them, eV; None
-    if a pull ended early.
-            difference: mean difference over the pairs, kcal/mol; None if a pull ended early.
-            members: error bar of the model's activation energy from its members, eV; None if unknown.
-            pulls: number of pulls under the model.
+    Attributes:
+        rate: loading rate, Å/ps.
+        ours, theirs: mean activation energies of the model's pulls and of the oracle's pulls paired with them, eV; None
+            if a pull ended early.
+        difference: mean difference over the pairs, kcal/mol; None if a pull ended early.
+        members: error bar of the model's activation energy from its members, eV; None if unknown.
+        pulls: number of pulls under the model.
     """
 
     rate: str

@@ -1,4 +1,4 @@
-"""Exploration: runs of LAMMPS by a network or by the oracle that look for configurations worth a label."""
+"""Exploration: LAMMPS runs under a network or the oracle that search for configurations worth labeling."""
 
 from nnpal.active_learning.sampling.facts import holds_run
 from nnpal.active_learning.sampling.isobaric import plan_isobaric, read_isobaric

@@ -1,4 +1,4 @@
-"""How a run of LAMMPS ended: at its end, by a fault of the physics, or by something that must not pass for either."""
+"""How a LAMMPS run ended: complete, by a failure of the physics, or by another error, which is told apart from both."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _FAULTS = (
     ),
 )
 _SURROUNDINGS = re.compile(r"(?i)no space left|cannot open|disk quota|cannot allocate|failed to allocate")
-# a row of thermo output: the run has got through its setup
+# a row of thermo output: the setup is complete
 _BEGUN = re.compile(r"^ *Step .*\n *0 ", re.M)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended.
+    """How a run ended, and the end of its log.
 
     Attributes:
-        how: "complete"; "too hot", "too uncertain" or "error too large": a limit of the configuration ended it; "lost
-            atoms", "non-finite" or "lammps error: ...": a fault of the physics did.
-        last: the last lines of its log up to the one that says why, unless complete.
+        how: "complete"; "too hot", "too uncertain" or "error too large": ended by a limit of the configuration; "lost
+            atoms", "non-finite" or "lammps error: ...": ended by a failure of the physics.
+        last: last lines of the log up to the one with the reason; empty if complete.
     """
 
     how: str
@@ -48,14 +48,14 @@ class Ending:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What the task of a run returns, with keys of its own kind besides.
+    """Result of a run's task, without the keys of its kind.
 
     Attributes:
-        ended: see :class:`Ending`.
-        last_lines: of its log, unless complete.
-        n_frames: configurations that it gave; ``last_frame``: the step of the last of them.
-        steps: that it was to do.
-        seed: of velocities and thermostat.
+        ended: how it ended, see :class:`Ending`.
+        last_lines: last lines of the log; empty if complete.
+        n_frames: number of configurations; ``last_frame``: step of the last one.
+        steps: number of steps of a complete run.
+        seed: random seed of velocities and thermostat.
     """
 
     ended: str
@@ -70,7 +70,7 @@ class RunOutcome:
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> RunOutcome:
-        """Return it from what such a task returned.
+        """Return the outcome from a task's result.
 
         Raises:
             ValueError: keys are missing.
@@ -83,15 +83,14 @@ class RunOutcome:
 
 
 def ending_of(logs: Sequence[str], *, failed: bool) -> Ending | None:
-    """Return how a run ended; None if something other than its physics is at fault.
+    """Return how a run ended; None if the cause is not its physics.
 
-    An error of LAMMPS counts as a fault of the physics if it occurs during a run, once dynamics have started.
-    Elsewhere it says that the input is wrong, unless atoms were lost or numbers are not finite, as when a network
-    cannot even bear the start.
+    An error of LAMMPS counts as a failure of the physics if it occurs during dynamics. Before, it means that the input
+    is wrong, unless atoms were lost or numbers are not finite, as with a network that fails on the initial structure.
 
     Arguments:
-        logs: LAMMPS's logs, one of each partition.
-        failed: whether it ended with an error.
+        logs: texts of LAMMPS's logs, one per partition.
+        failed: whether LAMMPS ended with an error.
     """
     for log in logs:
         if halt := _HALT.search(log):
@@ -106,15 +105,16 @@ def ending_of(logs: Sequence[str], *, failed: bool) -> Ending | None:
 
 
 def _last(log: str, found: re.Match[str]) -> tuple[str, ...]:
-    """Return the last lines up to the one that says why, none from before the run at hand: LAMMPS ends runs with times,
-    and a run that is done again is to end by the same words.
+    """Return the last lines up to the reason, none from before the last run command.
+
+    LAMMPS prints times at the end of each run, and a repeated run must give the same lines.
     """
     begin, end = log.rfind("\nrun ", 0, found.start()) + 1, log.find("\n", found.end())
     return tuple(log[begin : end if end >= 0 else len(log)].splitlines()[-LAST_LINES:])
 
 
 def _fault(message: str, before: str) -> str | None:
-    """Return the fault that an error message tells of, None if it is none of the physics."""
+    """Return the failure of the physics in an error message; None if there is none."""
     if _SURROUNDINGS.search(message):
         return None
     for how, pattern in _FAULTS:

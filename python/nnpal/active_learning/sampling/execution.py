@@ -1,4 +1,4 @@
-"""Carry out a prepared run in its folder, once: an interrupted run is restarted, a finished one is not repeated."""
+"""Execution of a prepared run in its folder: an interrupted run is restarted, a finished one is not repeated."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ ENDED, LOCK = "ended.json", "lock"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run whose files are written.
+    """A LAMMPS run that is ready to start.
 
     Attributes:
-        input: name of the script.
-        forces: what it runs under.
-        launch: words before lmp.
-        arguments: further arguments of lmp, in addition to -in.
-        module_folder: where Python finds the calculator besides, relative to the run's folder.
-        prefix: words before lmp that stand for ``launch`` this once: they name nodes of a job, which another attempt
-            has not, so they are no part of what the run follows from.
-        own_files: further files of the folder that the run reads.
+        input: name of the input script.
+        forces: force field.
+        launch: launch command before lmp.
+        arguments: arguments of lmp in addition to -in.
+        module_folder: additional folder in which Python finds the calculator, relative to the run's folder.
+        prefix: replaces ``launch`` in this attempt; not part of the run's key, since it names the nodes of a job, and
+            another attempt has other nodes.
+        own_files: additional files of the folder that the run reads.
     """
 
     input: str
@@ -49,7 +49,7 @@ class Prepared:
 
     @property
     def command(self) -> str:
-        """Return the command to run it by hand in its folder."""
+        """The command that repeats the run by hand in its folder."""
         variables = [] if self.module_folder is None else [f"PYTHONPATH={self.module_folder}"]
         return " ".join([*variables, *self.launch, "lmp", "-in", self.input, *self.arguments])
 
@@ -63,24 +63,24 @@ def prepared(
     prefix: tuple[str, ...] = (),
     own_files: tuple[str, ...] = (),
 ) -> Prepared:
-    """Return a run of the script ``name``, with the path of the calculator's module where it needs one."""
+    """Return a run of the script ``name``, with the path of the calculator's module if needed."""
     place = None if forces.module_folder is None else os.path.relpath(forces.module_folder, folder.resolve())
     return Prepared(name, forces, launch, arguments, place, prefix, own_files)
 
 
 def prefix_of(section: Run) -> tuple[str, ...]:
-    """Return the words that the task's executor wants before an MPI program; ``launch`` of a table outdoes them."""
+    """Return the executor's launch command for MPI programs; empty if ``section.launch`` is set."""
     return () if section.launch else tuple(mpi_prefix())
 
 
 def write_run(folder: Path, run: Prepared, script: str, facts: RunFacts, outputs: Sequence[str] = ()) -> None:
-    """Write script, facts for the readers, and links to the files of the force field; the data file is there.
+    """Write the script, the facts, and links to the files of the force field; the data file exists already.
 
     Arguments:
-        outputs: patterns of the files that the run writes, for :func:`carry_out`.
+        outputs: patterns of the files that the run writes, as for :func:`carry_out`.
 
     Raises:
-        ValueError: the folder holds such files and no run of nnpal: they are another's.
+        ValueError: the folder has such files, but no run of nnpal.
     """
     if not holds_run(folder):
         _refuse_files_of_others(folder, outputs)
@@ -103,15 +103,15 @@ def _refuse_files_of_others(folder: Path, outputs: Sequence[str]) -> None:
 
 
 def carry_out(folder: Path, run: Prepared, outputs: Sequence[str]) -> Ending:
-    """Run LAMMPS, unless the folder holds the end of a run of these very inputs.
+    """Run LAMMPS, unless a run with the same inputs has ended in the folder.
 
     Arguments:
-        outputs: patterns of the files that a run writes; those of an earlier attempt are removed first.
+        outputs: patterns of the files that the run writes; files of earlier attempts are removed first.
 
     Raises:
-        nnpal.lammps.process.LmpError: no fault of the physics: a wrong input, no lmp, a signal, a full disk.
+        nnpal.lammps.process.LmpError: the cause is not the physics: a wrong input, no lmp, a signal, a full disk.
     """
-    # LAMMPS holds the lock too: one that outlived a killed task is waited for, since it writes to the same files
+    # LAMMPS holds the lock too: wait for one that outlived a killed task, since it writes to the same files
     with locked(folder / LOCK, wait=True) as lock:
         return _carry_out(folder, run, outputs, lock)
 
@@ -141,7 +141,7 @@ def _carry_out(folder: Path, run: Prepared, outputs: Sequence[str], lock: int) -
 
 
 def read_ending(folder: Path, key: str | None = None) -> Ending | None:
-    """Return how the run of a folder ended, None if it has not (or, with ``key``, not with these inputs)."""
+    """Return how the run in a folder ended; None if it has not (or, with ``key``, not with these inputs)."""
     found = read_json(folder / ENDED)
     if found is None or (key is not None and found["inputs"] != key):
         return None
@@ -155,13 +155,13 @@ def _environment(run: Prepared) -> dict[str, str]:
 
 
 def _found(launch: Sequence[str]) -> list[str]:
-    """Return the launcher with the mpirun that pip installed in the environment of this Python, if there is one."""
+    """Return the launch command, with the mpirun next to this Python if there is one."""
     beside = Path(sysconfig.get_path("scripts")) / "mpirun"
     return [str(beside), *launch[1:]] if launch[:1] == ("mpirun",) and beside.exists() else list(launch)
 
 
 def _key(folder: Path, run: Prepared) -> str:
-    """Return the hash of all that the run follows from."""
+    """Return the hash of everything that determines the run."""
     total = hashlib.sha256()
     for name in (run.input, DATA, *run.own_files, *sorted(run.forces.links)):
         total.update(hashlib.sha256((folder / name).read_bytes()).digest())
@@ -170,6 +170,6 @@ def _key(folder: Path, run: Prepared) -> str:
 
 
 def _logs(folder: Path) -> list[str]:
-    """Return the texts of the logs: of the partitions, where there are any, and that of all."""
+    """Return the texts of the partitions' logs, if any, and of the main log."""
     paths = [*sorted(folder.glob(f"{LOG}.*")), folder / LOG]
     return [path.read_text(errors="replace") for path in paths if path.is_file()]

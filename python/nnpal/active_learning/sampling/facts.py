@@ -1,4 +1,4 @@
-"""What a run's folder says to the readers of its frames and rows: ``run.json``."""
+"""``run.json``: the facts that are needed to read a run's frames and rows."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ AnyFacts = TypeVar("AnyFacts", bound="RunFacts")
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a run was started in a folder."""
+    """Return whether a run was started in a folder."""
     return (folder / FACTS).is_file()
 
 
 class RunFacts(Section):
-    """Of any run.
+    """Facts of any run.
 
     Attributes:
         kind: "smd", "momt", "npt" or "md".
         symbols: element of each LAMMPS type, from type 1.
-        units: LAMMPS's style of units.
-        electrons: charge and spin that the structure states, as JSON; runs of older versions say nothing.
+        units: LAMMPS unit style.
+        electrons: charge and spin given in the structure, as JSON; empty in runs of older versions.
     """
 
     kind: str
@@ -45,16 +45,16 @@ class RunFacts(Section):
         return from_json(self.electrons)
 
     def write(self, folder: Path) -> None:
-        """Write them into a run's folder."""
+        """Write the facts to a run's folder."""
         write_json(folder / FACTS, self.model_dump(mode="json"), sort_keys=False)
 
     @classmethod
     def read(cls: type[AnyFacts], folder: Path) -> AnyFacts:
-        """Read those of a folder.
+        """Read the facts from a run's folder.
 
         Raises:
-            FileNotFoundError: the folder holds no run.
-            nnpal.config.ConfigError: keys are missing or unknown, as those of a run of another kind.
+            FileNotFoundError: the folder has no run.
+            nnpal.config.ConfigError: keys are missing or unknown, as for a run of another kind.
         """
         found = read_json(folder / FACTS)
         if found is None:
@@ -63,17 +63,17 @@ class RunFacts(Section):
 
 
 class MDFacts(RunFacts):
-    """Of the oracle's dynamics."""
+    """Facts of molecular dynamics under the oracle."""
 
     kind: Literal["md"] = "md"
 
 
 class BiasedFacts(RunFacts):
-    """Of a run of exploration.
+    """Facts of an exploration run.
 
     Attributes:
         types: LAMMPS type of each atom.
-        has_uq: whether the force field gave uncertainties.
+        has_uq: whether the force field computes uncertainties.
     """
 
     types: tuple[int, ...]
@@ -81,11 +81,11 @@ class BiasedFacts(RunFacts):
 
 
 class SMDFacts(BiasedFacts):
-    """Of a pull.
+    """Facts of a pull.
 
     Attributes:
-        uq: the column of rows that holds the uncertainty.
-        rate: Å/ps.
+        uq: column of the rows with the uncertainty.
+        rate: pulling rate, Å/ps.
     """
 
     kind: Literal["smd"] = "smd"
@@ -94,10 +94,11 @@ class SMDFacts(BiasedFacts):
 
 
 class MOMTFacts(BiasedFacts):
-    """Of a run of MOMT.
+    """Facts of a MOMT run.
 
     Attributes:
-        timestep: ps; runs of older versions do not state it.
+        walkers: number of walkers.
+        timestep: timestep, ps; None in runs of older versions.
     """
 
     kind: Literal["momt"] = "momt"
@@ -106,12 +107,14 @@ class MOMTFacts(BiasedFacts):
 
 
 class NPTFacts(BiasedFacts):
-    """Of a run of NPT dynamics.
+    """Facts of an NPT run.
 
     Attributes:
-        start: "crystal" or "liquid".
-        pressure: bar. timestep: ps.
-        reciprocal_vectors: those of the order parameter, multiples of the box's, [n_g, 3]; none: it is not measured.
+        start: initial phase, "crystal" or "liquid".
+        pressure: pressure, bar.
+        timestep: timestep, ps.
+        reciprocal_vectors: vectors of the order parameter, in multiples of the box's reciprocal vectors, [n_g, 3];
+            empty: it is not computed.
     """
 
     kind: Literal["npt"] = "npt"

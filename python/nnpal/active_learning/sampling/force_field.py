@@ -1,4 +1,4 @@
-"""What moves the atoms of a run: an exported network, LAMMPS's commands, or an ASE calculator, as script lines."""
+"""Force fields as lines of an input script: an exported network, LAMMPS commands, or an ASE calculator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NNPForces(Section):
 
 @dataclass(frozen=True)
 class OracleForces:
-    """The forces of a table [oracle], whose file paths are relative to ``folder``."""
+    """Force field of a table [oracle] with paths relative to ``folder``."""
 
     section: OracleSection
     folder: Path
@@ -48,16 +48,16 @@ class OracleForces:
 
 @dataclass(frozen=True)
 class Forces:
-    """Lines of a script, and the files that they name.
+    """Script lines of a force field, and the files that they name.
 
     Attributes:
         symbols: element of each atom type.
-        commands: after read_data.
+        commands: script lines after read_data.
         links: name in the run's folder -> file.
-        units: of the script.
-        charges: of the elements, e, or None.
-        has_uq: whether it is pair_style nnp.
-        module_folder: where Python finds the calculator, if not by itself.
+        units: units of the script.
+        charges: charge of each element, e; None: no charges.
+        has_uq: whether the force field computes uncertainties.
+        module_folder: additional folder in which Python finds the calculator; None: not needed.
     """
 
     symbols: tuple[str, ...]
@@ -69,7 +69,7 @@ class Forces:
     module_folder: Path | None = None
 
     def with_link(self, name: str, target: Path) -> Forces:
-        """Return it with one more file."""
+        """Return the force field with one more file."""
         return replace(self, links={**self.links, name: target})
 
 
@@ -81,21 +81,21 @@ def forces_of(
     stress: bool,
     electrons: Electrons = NOTHING,
 ) -> Forces:
-    """Return the lines of a force field.
+    """Return the script lines of a force field.
 
     Arguments:
         force_field: {"kind": "nnp", "model": FILE, ...}, see :class:`NNPForces`; or a table [oracle] of kind "lammps"
-            or "ase", with "folder" in addition to its keys: the folder of its files. Paths are relative to ``folder``.
-        folder: of the run.
+            or "ase", with the additional key "folder", the folder of its files. Paths are relative to ``folder``.
+        folder: folder of the run.
         symbols: elements of the structure.
-        stress: whether a barostat or MOMT needs the virial.
-        electrons: charge and spin of the structure; a network knows neither, and its frames keep them for labels.
+        stress: whether the virial is needed, by a barostat or MOMT.
+        electrons: charge and spin of the structure; a network ignores them, and its frames keep them for labels.
 
     Raises:
-        nnpal.config.ConfigError: a table that is not right.
-        ValueError: another kind, options that no input script can give, or charge and spin that the calculator's
-            options contradict or cannot give.
-        FileNotFoundError: no such model.
+        nnpal.config.ConfigError: the table is invalid.
+        ValueError: the kind is unknown, an option cannot be written to an input script, or the calculator's options
+            contradict the charge and spin or cannot express them.
+        FileNotFoundError: the model file does not exist.
     """
     given = dict(force_field)
     base = (folder / given.pop("folder", ".")).resolve()
@@ -112,7 +112,7 @@ def forces_of(
 def forces_of_oracle(
     oracle: OracleForces, folder: Path, symbols: Sequence[str], *, stress: bool, electrons: Electrons = NOTHING
 ) -> Forces:
-    """Return the lines of an oracle; see :func:`forces_of`."""
+    """Return the script lines of an oracle; see :func:`forces_of`."""
     section, base = oracle.section, oracle.folder.resolve()
     if isinstance(section, LammpsSection):
         return _lammps(section, base)
@@ -182,7 +182,7 @@ def _is_word(value: Any) -> bool:
 
 
 def _module_folder(calculator: str, base: Path) -> Path | None:
-    """Return ``base`` where the calculator's module lies there, whatever folder this process was started in."""
+    """Return ``base`` if the calculator's module is there, independent of the working directory."""
     place = spec_in(split_path(calculator)[0].partition(".")[0], base)
     if place is None:
         return None

@@ -1,4 +1,4 @@
-"""Sampling at constant pressure, by whichever kind of dynamics the configuration asks for."""
+"""Sampling at constant pressure by MOMT or NPT dynamics, as the configuration says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READERS = {"momt": read_momt, "npt": read_npt}
 def plan_isobaric(
     section: IsobaricSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int
 ) -> tuple[str, Plan]:
-    """Return the task of a sampling and its runs, see :func:`nnpal.active_learning.sampling.plan_momt`."""
+    """Return the task of a sampling and the plan of its runs, see :func:`nnpal.active_learning.sampling.plan_momt`."""
     if isinstance(section, NPTSection):
         return NPT_TASK, plan_npt(section, force_field, folder, base_folder, seed)
     if isinstance(section, MOMTSection):
@@ -26,11 +26,11 @@ def plan_isobaric(
 
 
 def read_isobaric(folder: Path) -> IsobaricRun:
-    """Read a run of MOMT or of NPT dynamics, see :func:`nnpal.active_learning.sampling.read_momt`.
+    """Read a MOMT or NPT run, see :func:`nnpal.active_learning.sampling.read_momt`.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
-        ValueError: it holds another kind of run, or a file of it is no such file.
+        FileNotFoundError: the folder has no run.
+        ValueError: it has another kind of run, or a file has the wrong format.
     """
     kind = kind_of(folder)
     if kind not in READERS:
@@ -39,10 +39,10 @@ def read_isobaric(folder: Path) -> IsobaricRun:
 
 
 def kind_of(folder: Path) -> str:
-    """Return the kind of run that a folder holds.
+    """Return the kind of run in a folder.
 
     Raises:
-        FileNotFoundError: it holds none.
+        FileNotFoundError: the folder has no run.
     """
     found = read_json(folder / FACTS)
     if found is None:

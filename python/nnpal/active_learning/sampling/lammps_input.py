@@ -1,4 +1,4 @@
-"""Input scripts of runs. A user can run each again by hand in its folder; what it reads and writes lies there."""
+"""Input scripts of runs. Each can be rerun by hand in its folder, which has all files that it reads and writes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PUSH = "push.txt"
 TRACE, BIAS, START_BIAS = "momt.trace", "momt.h5", "start.h5"
 
 TEMPERATURE_HALT, UQ_HALT, ERROR_HALT = "hot", "uncertain", "wrong"
-"""Fixes that end a run."""
+"""IDs of the fixes that end a run."""
 OVER = "nnpal: the run is over"
 UQ_COLUMNS = ("uq_energy", "uq_energy_mean", "energy_deviation", "uq_force", "error_force")
-"""c_uq[1] to c_uq[5]: largest and mean of atoms, deviation of the total per sqrt(N), largest of atoms, and the largest
-calibrated error of a force: inf of a model without calibration, without additional cost if uq_force is computed."""
+"""c_uq[1] to c_uq[5]: largest and mean uq_energy of any atom, standard deviation of the total energy per sqrt(N),
+largest uq_force, and largest calibrated force error: inf without calibration, and free once uq_force is computed."""
 ERROR = "error_force"
 HALT_EVERY = 10
 THERMO_EVERY = 1000
@@ -36,14 +36,14 @@ THERMO_EVERY = 1000
 
 @dataclass(frozen=True)
 class Steering:
-    """One pull.
+    """Parameters of one pull.
 
     Attributes:
-        rate: Å/ps.
-        start: where the spring's far end starts, Å.
-        steps: of the pull.
-        noiseless: direction of the constant forces of ``PUSH``, which stand in for velocities and a bath that differ
-            from pull to pull, [3]; None: a pull with both.
+        rate: pulling rate, Å/ps.
+        start: initial position of the spring's far end, Å.
+        steps: number of steps of the pull.
+        noiseless: direction of the constant forces in ``PUSH``, which replace random velocities and thermostat noise,
+            [3]; None: a pull with noise.
     """
 
     rate: float
@@ -55,8 +55,8 @@ class Steering:
 def smd_input(section: SMDSection, forces: Forces, start: Start, pull: Steering, seed: int, command: str) -> str:
     """Return ``in.smd``: equilibration with the spring at rest, then the pull.
 
-    Atoms are not sorted: LAMMPS sorts them by bins that depend on the cutoff, and fix langevin deals out its random
-    numbers in the order of atoms, so that equal seeds would give two force fields different noise.
+    Atoms are not sorted: LAMMPS sorts by bins that depend on the cutoff, and fix langevin draws random numbers in the
+    order of atoms, so two force fields would get different noise from equal seeds.
     """
     i, j = section.atoms
     energy, time = forces.units.energy, forces.units.time
@@ -105,7 +105,7 @@ def smd_input(section: SMDSection, forces: Forces, start: Start, pull: Steering,
 def momt_input(
     section: MOMTSection, forces: Forces, start: Start, seed: int, command: str, *, start_bias: bool = False
 ) -> str:
-    """Return ``in.momt``: equilibration at constant pressure, then sampling under the bias that is learned.
+    """Return ``in.momt``: equilibration at constant pressure, then sampling while the bias is learned.
 
     With several walkers each partition has its own numbered frames, rows and trace.
     """
@@ -151,9 +151,9 @@ def momt_input(
 def npt_input(
     section: NPTSection, forces: Forces, start: Start, seed: int, command: str, *, melted: bool = False
 ) -> str:
-    """Return ``in.npt``: dynamics at constant temperature and pressure, of the structure or of its melt.
+    """Return ``in.npt``: dynamics at constant temperature and pressure, starting from the structure or its melt.
 
-    What is melted is heated at once to ``melt_temperature``, and cooled by the thermostat during equilibration.
+    To melt it, the run starts at ``melt_temperature``; the thermostat cools the melt during equilibration.
     """
     pressure, time = section.pressure * forces.units.pressure, forces.units.time
     hottest = 2 * (section.melting if melted else section.temperature)
@@ -248,7 +248,7 @@ def _velocities(temperature: float, seed: str, start: Start) -> list[str]:
 
 
 def _nvt(section: Run, forces: Forces, start: Start, temperature: float, seed: int) -> list[str]:
-    """Return Langevin's thermostat, whose random forces do not move the center of mass."""
+    """Return velocities and a Langevin thermostat whose random forces do not move the center of mass."""
     damping = section.damping * forces.units.time
     return [
         *_velocities(temperature, str(lammps_seed(seed, 0)), start),
@@ -258,7 +258,7 @@ def _nvt(section: Run, forces: Forces, start: Start, temperature: float, seed: i
 
 
 def _noiseless(section: Run, forces: Forces, direction: tuple[float, float, float]) -> list[str]:
-    """Return a bath at 0 K, which is friction alone, and the constant forces of ``PUSH`` (eV/Å) along ``direction``."""
+    """Return a thermostat at 0 K, which is only friction, and the forces in ``PUSH`` (eV/Å) along ``direction``."""
     energy = forces.units.energy
     return [
         f"variable     push atomfile {PUSH}",
@@ -280,7 +280,7 @@ def _npt(temperature: float, pressure: float, damping: float, pressure_damping: 
 
 
 def _halt_if_hot(section: Run, temperature: float, walkers: int = 1) -> list[str]:
-    """Return the fix that ends a run; with several walkers by an error, since the others would wait for this one."""
+    """Return the fix that ends a hot run; with several walkers by an error, or the others would wait for this one."""
     limit, how = section.hottest(temperature), "soft" if walkers == 1 else "hard"
     return [
         "variable     temperature equal temp",
@@ -289,12 +289,12 @@ def _halt_if_hot(section: Run, temperature: float, walkers: int = 1) -> list[str
 
 
 def _from_zero(section: Run, temperature: float, walkers: int = 1) -> list[str]:
-    """Count steps from here on; fixes that look at the clock do not bear its change."""
+    """Return the lines that reset the step to 0; fixes that use the step must be redefined."""
     return [f"unfix        {TEMPERATURE_HALT}", "reset_timestep 0", *_halt_if_hot(section, temperature, walkers)[1:]]
 
 
 def _halt_if_uncertain(section: SMDSection, forces: Forces) -> list[str]:
-    """Return the fixes that end a pull above ``max_uq`` and ``max_error``."""
+    """Return the fixes that end a pull above ``max_uq`` or ``max_error``."""
     if not forces.has_uq:
         return []
     limits = [
@@ -321,7 +321,7 @@ def _rows(
     with_uq: bool = False,
     walkers: int = 1,
 ) -> list[str]:
-    """Return the fix that writes a row of every so many steps, as soon as it is known."""
+    """Return the fix that writes a row every ``every`` steps, immediately."""
     columns = {**columns, "temperature": "c_thermo_temp", "energy": "c_thermo_pe"}
     compute = []
     if with_uq and forces.has_uq:
@@ -355,7 +355,7 @@ def _dump(forces: Forces, every: int, file: str, *, with_uq_force: bool = False)
 
 
 def own_name(name: str, walker: int, walkers: int) -> str:
-    """Return the file of one walker: numbered where there are several."""
+    """Return the file name of one walker, numbered if there are several."""
     stem, dot, suffix = name.rpartition(".")
     return name if walkers == 1 else f"{stem}.{walker}{dot}{suffix}"
 

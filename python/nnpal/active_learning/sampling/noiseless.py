@@ -1,7 +1,7 @@
-"""Small constant forces that decide which bond breaks where neither velocities nor a bath do.
+"""Small constant forces that decide which bond breaks in a pull without thermal noise.
 
-Of two bonds alike that stretch together, something must choose: in a pull at 0 K these forces, the same for every force
-field, so that the activation energy is a smooth function of the potential and shows its bias without chance.
+If two equivalent bonds stretch together at 0 K, these forces, equal for all force fields, choose one of them. So the
+activation energy is a smooth function of the potential, and shows its systematic error without noise.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from nnpal.geometry.nearest_image import nearest_vectors
 from nnpal.runtime.files import aside
 
 SIZE = 0.03
-"""eV/Å, root mean square over atoms."""
+"""Root mean square of the forces over atoms, eV/Å."""
 
 
 def write_push(folder: Path, atoms: Atoms, pulled: tuple[int, int], seed: int) -> tuple[float, float, float]:
-    """Write the forces as a file of LAMMPS's atomfile variables, and return their direction in LAMMPS's box: that of
-    the pull.
+    """Write the forces as a file of LAMMPS's atomfile variables; return their direction, that of the pull.
+
+    The direction is that in LAMMPS's box.
 
     Arguments:
-        folder: of the run.
-        pulled: the two atoms, from 1.
-        seed: of the pattern.
+        folder: folder of the run.
+        atoms: initial structure.
+        pulled: the two pulled atoms, from 1.
+        seed: random seed of the pattern.
     """
     direction = nearest_vectors(atoms, [pulled[0] - 1], [pulled[1] - 1])[0, 0]
     unit = direction / np.linalg.norm(direction)
@@ -43,12 +45,12 @@ def write_push(folder: Path, atoms: Atoms, pulled: tuple[int, int], seed: int) -
 def push_pattern(atoms: Atoms, direction: np.ndarray, seed: int) -> np.ndarray:
     """Return the force of each atom along the pull, eV/Å, [n_atoms].
 
-    Normal random numbers without the parts that would move all atoms, or turn a molecule, scaled to ``SIZE``. Of two
-    atoms, between which there is one bond to break, equal forces along it are left, apart or together. Zeros where
-    nothing is left: not along a pull.
+    Normal random numbers without their components along translations, and rotations of a molecule, scaled to ``SIZE``.
+    For two atoms, with only one bond to break, equal and opposite forces along it remain. Zeros if nothing remains,
+    which does not occur along a pull.
 
     Arguments:
-        direction: of the pull, of length 1, [3].
+        direction: unit vector of the pull, [3].
     """
     basis = rigid_motions(atoms, direction)
     drawn = np.random.default_rng(seed).normal(size=len(atoms))

@@ -1,4 +1,4 @@
-"""Sampling by isobaric-isothermal dynamics: what MOMT is compared with."""
+"""Sampling by isobaric-isothermal dynamics, with which MOMT is compared."""
 
 from __future__ import annotations
 
@@ -42,17 +42,18 @@ def npt(
     start: Literal["crystal", "liquid"],
     seed: int,
 ) -> dict[str, Any]:
-    """Sample by NPT dynamics in ``folder``, and say how that ended; faults are contained as by
-    :func:`nnpal.active_learning.sampling.smd`.
+    """Sample by NPT dynamics in ``folder``, and return how the run ended.
+
+    Failures of the physics are handled as in :func:`nnpal.active_learning.sampling.smd`.
 
     Arguments:
         folder, force_field, seed: as for :func:`nnpal.active_learning.sampling.smd`.
         settings: a table [explore] of kind "npt".
-        structure: file to start from, relative to ``folder``; None builds the crystal that the settings describe.
-        start: "crystal" takes the structure as it is, "liquid" melts it first.
+        structure: file of the initial structure, relative to ``folder``; None: the crystal that the settings describe.
+        start: "crystal": use the structure unchanged; "liquid": melt it first.
 
     Raises:
-        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
+        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: the cause is not the physics.
     """
     section = validated(settings, NPTSection, source="explore")
     atoms = sampled(section, folder, structure)
@@ -80,10 +81,10 @@ def npt(
 
 
 def order_vectors(section: NPTSection, atoms: Atoms) -> list[tuple[int, int, int]]:
-    """Return the reciprocal vectors of the order parameter, multiples of the box's; none without ``lattice``.
+    """Return the order parameter's vectors, in multiples of the box's reciprocal ones; none without ``lattice``.
 
     Raises:
-        ValueError: no whole cells of the lattice fill the structure's box.
+        ValueError: the structure's box does not consist of whole cells of the lattice.
     """
     if section.lattice is None:
         return []
@@ -95,7 +96,7 @@ def order_vectors(section: NPTSection, atoms: Atoms) -> list[tuple[int, int, int
 
 
 def read_npt(folder: Path) -> IsobaricRun:
-    """Read a run of NPT dynamics; of an interrupted or exploded one what is whole.
+    """Read an NPT run; of an interrupted or failed one, the complete frames.
 
     Raises:
         FileNotFoundError, ValueError: as for :func:`nnpal.active_learning.sampling.read_smd`.

@@ -1,4 +1,4 @@
-"""First training data: molecular dynamics by the oracle near equilibrium."""
+"""Initial training data: molecular dynamics under the oracle near equilibrium."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ def oracle_md(
     temperature: float,
     seed: int,
 ) -> dict[str, Any]:
-    """Sample configurations at one temperature in ``folder``; faults are contained as by
-    :func:`nnpal.active_learning.sampling.smd`.
+    """Sample configurations at one temperature in ``folder``, and return how the run ended.
+
+    Failures of the physics are handled as in :func:`nnpal.active_learning.sampling.smd`.
 
     Arguments:
         folder, force_field, structure, seed: as for :func:`nnpal.active_learning.sampling.smd`.
         settings: a table [initial].
-        temperature: K.
+        temperature: temperature, K.
 
     Raises:
-        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
+        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: the cause is not the physics.
     """
     section = validated(settings, InitialSection, source="initial")
     atoms = read_structure(folder / structure)
@@ -66,11 +67,11 @@ def oracle_md(
 
 
 def read_md(folder: Path) -> list[Atoms]:
-    """Return the whole frames of a run of :func:`oracle_md`.
+    """Return the complete frames of a run of :func:`oracle_md`.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
-        ValueError: its frames are no such file.
+        FileNotFoundError: the folder has no run.
+        ValueError: the file of frames has the wrong format.
     """
     facts = MDFacts.read(folder)
     dump = read_dump(folder / FRAMES)

@@ -1,4 +1,4 @@
-"""The runs that a table asks for: a name and the arguments of a task for each."""
+"""The runs of a table of the configuration: a name and task arguments for each."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def plan_smd(
     """Return name -> arguments of :func:`nnpal.active_learning.sampling.smd`, for every rate and run.
 
     Arguments:
-        force_field: with paths as they are from here.
-        folder: under which each run has its own, by its name.
-        base_folder: the configuration file's.
-        seed: that all seeds follow from, by rate and run.
-        runs: numbers of the runs at each rate, none at a rate that is not there; None: the first ``section.runs`` of
-            all rates.
+        section: table [explore].
+        force_field: force field, with paths relative to the working directory.
+        folder: parent of the runs' folders, which have the runs' names.
+        base_folder: folder of the configuration file.
+        seed: random seed, from which those of each rate and run are derived.
+        runs: run numbers at each rate, none at rates that are missing; None: the first ``section.runs`` at each rate.
     """
     first = range(section.runs)
     return {
@@ -78,7 +78,7 @@ def name_of_pull(rate: float, run: int) -> str:
 
 
 def rate_and_run(name: str) -> tuple[str, int]:
-    """Return rate, as texts have it, and number of a pull from its folder's name."""
+    """Return the rate, as text, and the number of a pull from its folder's name."""
     rate, _, run = name.removeprefix("rate-").rpartition("-run-")
     return rate, int(run)
 
@@ -91,8 +91,10 @@ def plan_momt(
     seed: int,
     bias: Path | None = None,
 ) -> Plan:
-    """Return name -> arguments of :func:`nnpal.active_learning.sampling.momt`; all runs begin with ``bias`` if there is
-    one."""
+    """Return name -> arguments of :func:`nnpal.active_learning.sampling.momt` for every run.
+
+    All runs start from ``bias`` if it is given.
+    """
     return {
         f"run-{run}": {
             **_common(section, force_field, folder, (seed, run)),
@@ -135,7 +137,7 @@ def plan_initial(section: InitialSection, force_field: ForceField, folder: Path,
 
 def _common(section: Run, force_field: ForceField, folder: Path, seeds: tuple[int, ...]) -> dict[str, Any]:
     return {
-        # how many pulls there may be is no matter of one of them, which it would make another task
+        # the largest number of pulls does not affect a single pull, and must not change its task
         "settings": section.model_dump(mode="json", exclude={"most_runs"}),
         "force_field": _force_field(force_field, folder),
         "seed": int(np.random.SeedSequence(seeds).generate_state(1)[0]),
@@ -143,7 +145,7 @@ def _common(section: Run, force_field: ForceField, folder: Path, seeds: tuple[in
 
 
 def _force_field(given: ForceField, folder: Path) -> dict[str, Any]:
-    """Return what :func:`nnpal.active_learning.sampling.force_field.forces_of` reads in the process of the task."""
+    """Return the argument of :func:`nnpal.active_learning.sampling.force_field.forces_of` in the task's process."""
     if isinstance(given, OracleForces):
         return {**given.section.model_dump(mode="json"), "folder": _below(given.folder, folder)}
     model = _below(Path(given.model), folder)
@@ -151,5 +153,5 @@ def _force_field(given: ForceField, folder: Path) -> dict[str, Any]:
 
 
 def _below(path: Path, folder: Path) -> str:
-    """Return a path as a run sees it, from its folder one below ``folder``."""
+    """Return a path relative to a run's folder, which is directly below ``folder``."""
     return os.path.relpath(path, folder / "run")

@@ -1,4 +1,4 @@
-"""What a run sampled: frames with their uncertainties, and the rows between them."""
+"""Results of a run: frames with their uncertainties, and the rows between them."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ NOTHING = Electrons()
 
 @dataclass(frozen=True)
 class SMDRun:
-    """One pull, in eV, Å, ps and K; rows are the finer: every frame belongs to one of them.
+    """One pull, in eV, Å, ps and K; rows are more frequent than frames, and each frame has a row.
 
     Attributes:
-        step, distance, target, force, work: d, λ, k (λ − d) and ∫ F dλ of each row, [n_rows]; step 0 begins the pull.
-        temperature, energy: of each row, [n_rows]; the energy is the force field's, without the spring.
-        uq_trace: the uncertainty that was asked for, of each row, [n_rows]; None under an oracle.
+        step, distance, target, force, work: d, λ, k (λ − d) and ∫ F dλ of each row, [n_rows]; the pull starts at step
+            0.
+        temperature, energy: temperature and potential energy without the spring of each row, [n_rows].
+        uq_trace: uncertainty chosen by ``uq`` of each row, [n_rows]; None under an oracle.
         frames: configurations, with ``info["step"]``, ``info["source"]`` and ``info["tag"]``.
-        frame_step: [n_frames].
-        uq: of each frame, [n_frames], or None.
-        uq_energy, uq_force: of each atom, eV and eV/Å, [n_frames, n_atoms], or None.
-        rate: Å/ps.
-        ended: see :class:`nnpal.active_learning.sampling.ending.Ending`; "interrupted" where the run was killed.
-        name: of the folder.
-        error_trace, error: largest calibrated error of a force, eV/Å, of each row, [n_rows], and of each frame,
-            [n_frames], infinite by a model without calibration; None under an oracle, and in runs of earlier versions.
+        frame_step: step of each frame, [n_frames].
+        uq: uncertainty of each frame, [n_frames]; None under an oracle.
+        uq_energy, uq_force: uncertainties of each atom, eV and eV/Å, [n_frames, n_atoms]; None under an oracle.
+        rate: pulling rate, Å/ps.
+        ended: see :class:`nnpal.active_learning.sampling.ending.Ending`; "interrupted" if the run was killed.
+        name: name of the folder.
+        error_trace, error: largest calibrated force error, eV/Å, of each row, [n_rows], and of each frame, [n_frames],
+            infinite without calibration; None under an oracle and in runs of earlier versions.
     """
 
     step: np.ndarray
@@ -68,7 +69,7 @@ class SMDRun:
 
     @property
     def pull(self) -> Pull:
-        """Return it for :func:`nnpal.smd.activation_energy` and :func:`nnpal.smd.find_break`."""
+        """The pull as :func:`nnpal.smd.activation_energy` and :func:`nnpal.smd.find_break` take it."""
         return Pull(self.step, self.distance, self.target, self.force, self.work, name=self.name)
 
 
@@ -78,10 +79,10 @@ class IsobaricRun:
 
     Attributes:
         frames: configurations, with ``info["step"]``, ``info["source"]`` and ``info["tag"]``.
-        frame_step: of each frame, [n_frames].
-        H, O, V: enthalpy, order parameter, volume (Å³) of each frame, [n_frames]; O is NaN where it is not measured.
-        temperature, energy: [n_frames]; the energy is the force field's, of MOMT with the bias.
-        uq_energy: of each atom, [n_frames, n_atoms]; None under an oracle.
+        frame_step: step of each frame, [n_frames].
+        H, O, V: enthalpy, order parameter, volume (Å³) of each frame, [n_frames]; O is NaN if it is not computed.
+        temperature, energy: temperature and potential energy (with the bias in MOMT) of each frame, [n_frames].
+        uq_energy: uncertainty of each atom, eV, [n_frames, n_atoms]; None under an oracle.
         ended, name: as in :class:`SMDRun`.
     """
 
@@ -103,12 +104,12 @@ class IsobaricRun:
 
 @dataclass(frozen=True)
 class MOMTRun(IsobaricRun):
-    """A run of MOMT; frames of several walkers in the order of their steps.
+    """A MOMT run; frames of all walkers are ordered by step.
 
     Attributes:
-        walker: of each frame, [n_frames].
-        dH: bias, [n_frames].
-        learning: whether the bias was still learned, bool [n_frames].
+        walker: number of the walker of each frame, [n_frames].
+        dH: bias δH of each frame, eV, [n_frames].
+        learning: whether each frame is from the learning phase, bool [n_frames].
     """
 
     walker: np.ndarray
@@ -117,11 +118,11 @@ class MOMTRun(IsobaricRun):
 
 
 def read_smd(folder: Path) -> SMDRun:
-    """Read a pull; of an interrupted or exploded one what is whole.
+    """Read a pull; of an interrupted or failed one, the complete rows and frames.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
-        ValueError: a file of it is no such file.
+        FileNotFoundError: the folder has no run.
+        ValueError: a file has the wrong format.
     """
     facts = SMDFacts.read(folder)
     rows = read_rows(folder / ROWS)
@@ -154,7 +155,7 @@ def read_smd(folder: Path) -> SMDRun:
 
 
 def read_rows_of_pull(folder: Path) -> tuple[Pull, str]:
-    """Return what a pull recorded, without its frames, in eV, and how it ended.
+    """Return the rows of a pull, in eV, without its frames, and how it ended.
 
     Raises:
         FileNotFoundError, ValueError: as for :func:`read_smd`.
@@ -168,7 +169,7 @@ def read_rows_of_pull(folder: Path) -> tuple[Pull, str]:
 
 
 def read_momt(folder: Path) -> MOMTRun:
-    """Read a run of MOMT, all walkers; of an interrupted or exploded one what is whole.
+    """Read a MOMT run with all walkers; of an interrupted or failed one, the complete frames.
 
     Raises:
         FileNotFoundError, ValueError: as for :func:`read_smd`.
@@ -216,12 +217,13 @@ AnyRun = TypeVar("AnyRun", SMDRun, IsobaricRun)
 
 
 def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None:
-    """Read what the last attempt at a run that was given up has left, None where there is nothing to use.
+    """Read the last attempt at a run that was given up; return None if it has no frames.
 
-    Whatever its folder says, it is not complete.
+    It is marked as interrupted, whatever its folder says.
 
     Arguments:
-        read: such as :func:`read_smd` or :func:`read_momt`.
+        read: reader, such as :func:`read_smd` or :func:`read_momt`.
+        folder: folder of the run.
     """
     try:
         run = read(folder)
@@ -233,10 +235,10 @@ def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None
 def frames_of(
     dump: Dump, chosen: np.ndarray, symbols: Sequence[str], tag: str, source: str, electrons: Electrons = NOTHING
 ) -> list[Atoms]:
-    """Return chosen frames of a dump; along directions that do not repeat they have no cell vector.
+    """Return chosen frames of a dump; cell vectors along nonperiodic directions are zero.
 
     Arguments:
-        electrons: charge and spin of the structure that the run began with.
+        electrons: charge and spin of the initial structure.
     """
     if not len(chosen):
         return []
@@ -255,22 +257,22 @@ def frames_of(
 
 
 def in_common(step: np.ndarray, frame_step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return indices of rows and of frames that have their step in common, in the order of the steps."""
+    """Return the indices of rows and frames with common steps, in the order of the steps."""
     _, in_rows, in_frames = np.intersect1d(step, frame_step, return_indices=True)
     return in_rows, in_frames
 
 
 def column_of(rows: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """Return a column of rows; none where there are no rows."""
+    """Return a column of the rows; empty if there are no rows."""
     return rows[name] if rows else np.zeros(0)
 
 
 def atomic_of(dump: Dump, chosen: np.ndarray, name: str) -> np.ndarray:
-    """Return a value of each atom of chosen frames, [n_chosen, n_atoms]."""
+    """Return a column of the dump for each atom of chosen frames, [n_chosen, n_atoms]."""
     return dump.column(name)[chosen, :, 0] if len(dump) else np.zeros((0, 0))
 
 
 def ended_of(folder: Path) -> str:
-    """Return how a run ended; that it was interrupted where its folder does not say."""
+    """Return how a run ended; "interrupted" if its folder has no ending."""
     ending = read_ending(folder)
     return INTERRUPTED if ending is None else ending.how

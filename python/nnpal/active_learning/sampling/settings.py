@@ -15,8 +15,8 @@ Grid = tuple[float, float, PositiveInt]
 Word = str | int | float
 
 HOT, HOT_AT_LEAST = 10.0, 5000.0
-"""Multiple of the target temperature, and K: a run that exceeds both has exploded. A breaking bond heats a small
-molecule by about 1000 K, whatever its initial temperature."""
+"""Limits as a multiple of the target temperature, and in K: a run above both has failed. A breaking bond heats a small
+molecule by about 1000 K, at any initial temperature."""
 
 
 class Run(Section):
@@ -226,7 +226,7 @@ class NPTSection(IsobaricSection):
     def _fit(self) -> NPTSection:
         if len(set(self.starts)) < len(self.starts):
             raise ValueError(f"starts: {list(self.starts)}, expected different ones; runs = 2 gives two runs of each")
-        fields = type(self).model_fields  # not those that were set: a run's task has all, its defaults too
+        fields = type(self).model_fields  # compare values, not which keys were set: a task sets all of them
         unused = [key for key in ("melt_steps", "melt_temperature") if getattr(self, key) != fields[key].default]
         if "liquid" not in self.starts and unused:
             raise ValueError(f'{", ".join(unused)}: no effect without starts = [..., "liquid"]; remove it')

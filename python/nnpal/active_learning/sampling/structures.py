@@ -1,4 +1,4 @@
-"""Where a run starts: a structure from a file or built of cells."""
+"""Initial structures of runs: read from a file, or built from cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nnpal.runtime.caution import caution
 
 
 def read_structure(path: Path) -> Atoms:
-    """Return the last structure of a file that ASE reads, with the charge and spin that it states.
+    """Return the last structure of a file that ASE can read, with its charge and spin if given.
 
     Raises:
         FileNotFoundError: no such file.
@@ -28,7 +28,7 @@ def read_structure(path: Path) -> Atoms:
         raise FileNotFoundError(f"structure {path}: no such file")
     try:
         found = _read(path)
-    except Exception as error:  # ASE's readers raise whatever comes
+    except Exception as error:  # ASE's readers raise any exception
         raise ValueError(f"structure {path}: ASE cannot read it: {type(error).__name__}: {error}") from error
     atoms = found[-1] if isinstance(found, list) else found
     if len(atoms) == 0:
@@ -43,7 +43,7 @@ def read_structure(path: Path) -> Atoms:
 
 
 def _read(path: Path) -> Atoms | list[Atoms]:
-    """Read as ASE does, but for its databases' key `charge`, which it hides, and LAMMPS's partial charges."""
+    """Read like ASE, with the key `charge` of its databases (which ASE hides), without LAMMPS's partial charges."""
     kind = ase.io.formats.filetype(str(path))
     if kind in ("db", "json"):
         return read_database(path, units=None, keys=Keys(), labeled=False)
@@ -56,13 +56,13 @@ def _read(path: Path) -> Atoms | list[Atoms]:
 
 
 def crystal(element: str, lattice: str, constant: float | None, cells: Sequence[int]) -> Atoms:
-    """Return whole conventional cells of a crystal; those of hcp are orthogonal, with four atoms."""
+    """Return a crystal of conventional cells; those of hcp are orthogonal, with four atoms."""
     shape = {"orthorhombic": True} if lattice == "hcp" else {"cubic": True}
     atoms = bulk(element, lattice, a=constant, **shape).repeat(tuple(cells))
-    atoms.set_initial_magnetic_moments(None)  # which ASE gives iron, cobalt and nickel
+    atoms.set_initial_magnetic_moments(None)  # ASE sets them for iron, cobalt and nickel
     return atoms
 
 
 def kinds(atoms: Atoms) -> tuple[str, ...]:
-    """Return the elements in the order in which they first appear."""
+    """Return the elements in order of first appearance."""
     return tuple(dict.fromkeys(atoms.get_chemical_symbols()))

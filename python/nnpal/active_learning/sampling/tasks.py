@@ -1,4 +1,4 @@
-"""Runs of exploration as tasks: functions of a folder and of JSON arguments."""
+"""Exploration runs as tasks: functions of a folder and JSON arguments."""
 
 from __future__ import annotations
 
@@ -48,22 +48,22 @@ def smd(
     seed: int,
     noiseless: bool = False,
 ) -> dict[str, Any]:
-    """Pull two atoms apart in ``folder``, and say how that ended.
+    """Pull two atoms apart in ``folder``, and return how the run ended.
 
-    A fault of the physics (lost atoms, numbers that are not finite, an error of LAMMPS in the midst of dynamics) ends
-    the run, not this function: what was sampled before counts.
+    A failure of the physics (lost atoms, numbers that are not finite, an error of LAMMPS during dynamics) ends the run,
+but raises nothing: the frames sampled before are used.
 
     Arguments:
-        folder: of the run; an interrupted attempt there is restarted, a run that ended is only read.
+        folder: folder of the run; an interrupted run in it is restarted, a finished one is only read.
         settings: a table [explore] of kind "smd".
         force_field: see :func:`nnpal.active_learning.sampling.force_field.forces_of`.
-        structure: file to start from, relative to ``folder``.
-        rate: Å/ps.
-        seed: of velocities and thermostat, or of the constant forces.
-        noiseless: whether small constant forces decide which bond breaks, in place of velocities and thermostat.
+        structure: file of the initial structure, relative to ``folder``.
+        rate: pulling rate, Å/ps.
+        seed: random seed of velocities and thermostat, or of the constant forces.
+        noiseless: whether small constant forces decide which bond breaks, in place of thermal noise.
 
     Raises:
-        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
+        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: the cause is not the physics.
     """
     section = validated(settings, SMDSection, source="explore")
     atoms = read_structure(folder / structure)
@@ -103,16 +103,16 @@ def momt(
     seed: int,
     bias: str | None = None,
 ) -> dict[str, Any]:
-    """Sample by MOMT in ``folder``, and say how that ended; faults are contained as by :func:`smd`.
+    """Sample by MOMT in ``folder``, and return how the run ended; failures are handled as in :func:`smd`.
 
     Arguments:
         folder, force_field, seed: as for :func:`smd`.
         settings: a table [explore] of kind "momt".
-        structure: file to start from, relative to ``folder``; None builds the crystal that the settings describe.
-        bias: bias file of an earlier run, relative to ``folder``, whose δH to begin with.
+        structure: file of the initial structure, relative to ``folder``; None: the crystal that the settings describe.
+        bias: bias file of an earlier run with the initial δH, relative to ``folder``; None: no initial bias.
 
     Raises:
-        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
+        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: the cause is not the physics.
     """
     section = validated(settings, MOMTSection, source="explore")
     atoms = sampled(section, folder, structure)
@@ -148,14 +148,15 @@ def momt(
 
 
 def sampled(section: IsobaricSection, folder: Path, structure: str | None) -> Atoms:
-    """Return the structure that a sampling at constant pressure starts from.
+    """Return the initial structure of a sampling at constant pressure.
 
     Arguments:
         section: a table [explore].
-        folder, structure: of the run, and the file relative to it; None builds the crystal of ``section``.
+        folder: folder of the run.
+        structure: file relative to ``folder``; None: the crystal of ``section``.
 
     Raises:
-        FileNotFoundError, ValueError: there is none, or it is not periodic.
+        FileNotFoundError, ValueError: there is no structure, or it is not periodic.
     """
     if structure is not None:
         atoms = read_structure(folder / structure)
@@ -169,7 +170,7 @@ def sampled(section: IsobaricSection, folder: Path, structure: str | None) -> At
 
 
 def ranks_each(launch: tuple[str, ...], walkers: int) -> int:
-    """Return the ranks of each walker, of a launcher that says how many there are: -np 4, -n 4, --ntasks=4."""
+    """Return the number of ranks per walker from the launch command's option -np 4, -n 4 or --ntasks=4."""
     for name, value in zip(launch, (*launch[1:], ""), strict=True):
         name, _, given = name.partition("=")
         number = given or value
@@ -186,7 +187,7 @@ def types_of(atoms: Atoms, forces: Forces) -> tuple[int, ...]:
 
 
 def outcome_of(ending: Ending, found: SMDRun | IsobaricRun, steps: int, seed: int) -> dict[str, Any]:
-    """Return what every task of exploration says of its run."""
+    """Return the part of the result that all exploration tasks share."""
     last = int(found.frame_step[-1]) if len(found.frames) else None
     return RunOutcome(ending.how, ending.last, len(found.frames), last, steps, seed).to_json()
 
@@ -202,7 +203,7 @@ def _of_the_pull(found: SMDRun) -> Mapping[str, Any]:
 
 
 def check_whole(folder: Path, ending: Ending, found: SMDRun | IsobaricRun, last: int) -> None:
-    """Refuse a run that says it is complete and has not all its frames, or not the rows that belong to them.
+    """Check that a complete run has all its frames, and their rows.
 
     Raises:
         OSError: frames are missing.
