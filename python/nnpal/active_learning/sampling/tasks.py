@@ -51,7 +51,7 @@ def smd(
     """Pull two atoms apart in ``folder``, and return how the run ended.
 
     A failure of the physics (lost atoms, numbers that are not finite, an error of LAMMPS during dynamics) ends the run,
-but raises nothing: the frames sampled before are used.
+    but raises nothing: the frames sampled before are used.
 
     Arguments:
         folder: folder of the run; an interrupted run in it is restarted, a finished one is only read.

@@ -1,7 +1,7 @@
-"""Which configurations are worth a label: thresholds of the uncertainty, classes of frames, similarity.
+"""Selection of configurations worth labeling: thresholds of the uncertainty, classes of frames, similarity.
 
-Arrays in, arrays out; where the uncertainties come from (LAMMPS, :func:`nnpal.evaluation.predict`) is of no concern
-here.
+Functions take and return arrays, independent of the source of the uncertainties (LAMMPS,
+:func:`nnpal.evaluation.predict`).
 """
 
 from nnpal.active_learning.selection.classes import Classes, classify, tally

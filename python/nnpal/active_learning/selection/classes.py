@@ -1,4 +1,4 @@
-"""Accurate, candidate, failed: what an uncertainty says of the frames of a run, or of a set."""
+"""Classes of frames by uncertainty: accurate, candidate, failed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ACCURATE, _CANDIDATE, _FAILED = range(3)
 
 @dataclass(frozen=True)
 class Classes:
-    """The class of every frame, in the words of DP-GEN (doi:10.1016/j.cpc.2020.107206).
+    """The class of each frame, named as in DP-GEN (doi:10.1016/j.cpc.2020.107206).
 
     Attributes:
-        codes: index into :data:`NAMES` of every frame, int8 [n_frames].
+        codes: class of each frame as an index into :data:`NAMES`, int8 [n_frames].
     """
 
     codes: np.ndarray
@@ -43,7 +43,7 @@ class Classes:
 
     @property
     def n_good(self) -> int:
-        """How many frames there are before the first failed one."""
+        """Number of frames before the first failed one."""
         return int(self.failed[0]) if len(self.failed) else len(self)
 
     def counts(self) -> dict[str, int]:
@@ -52,7 +52,7 @@ class Classes:
 
 
 def tally(runs: Iterable[Classes]) -> dict[str, int]:
-    """Return the number of frames of each class in several runs together."""
+    """Return the total number of frames of each class in several runs."""
     counts = dict.fromkeys(NAMES, 0)
     for run in runs:
         for name, n in run.counts().items():
@@ -68,20 +68,20 @@ def classify(
     sound: ArrayLike | None = None,
     trajectory: bool = True,
 ) -> Classes:
-    """Sort frames by their uncertainty u.
+    """Classify frames by their uncertainty u.
 
-    accurate: u <= lower; candidate: lower < u <= upper; failed: u > upper, u not finite, or not ``sound``. Frames of a
-    trajectory that follow a failed one grew out of it, so they have failed too, whatever their u.
+    accurate: u <= lower; candidate: lower < u <= upper; failed: u > upper, u not finite, or not ``sound``. In a
+    trajectory all frames after a failed one are failed too, whatever their u.
 
     Arguments:
-        uq: u, [n_frames].
+        uq: u of each frame, [n_frames].
         lower: threshold, in the units of u.
-        upper: bound of what is worth a label: beyond it atoms overlap or have flown apart.
-        sound: False for frames that are unusable for another reason (atoms lost, energy not finite), [n_frames].
-        trajectory: whether frames follow one another in time; False judges each for itself.
+        upper: upper limit of candidates; above it, atoms overlap or have flown apart.
+        sound: False for frames that are unusable for another reason (lost atoms, nonfinite energy), [n_frames].
+        trajectory: whether frames are consecutive in time; False: each is classified independently.
 
     Raises:
-        ValueError: bounds out of order or not numbers, a negative u, or shapes that do not fit.
+        ValueError: limits are out of order or not numbers, a u is negative, or shapes do not match.
     """
     values = np.asarray(uq, dtype=np.float64)
     if values.ndim != 1:

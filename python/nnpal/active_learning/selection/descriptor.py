@@ -1,4 +1,4 @@
-"""One vector for a configuration from the AEVs of its atoms."""
+"""Descriptors of configurations, computed from the AEVs of their atoms."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ BATCH_EDGES = 50_000
 
 @dataclass(frozen=True)
 class Descriptors:
-    """Statistics of the AEVs of a configuration's atoms, element by element.
+    """Statistics of the AEVs of each configuration's atoms, by element.
 
     For the atoms i of element e in a configuration and each component a of their AEVs: mean_i a_i, standard deviation
-    of a_i (population form), min_i a_i and max_i a_i. So a configuration's descriptor does not change with the order
-    of its atoms, nor, as AEVs do not, under rotation, reflection and translation, nor when a cell is repeated: it says
-    which environments there are, not how many. Means alone would lose one broken bond among a hundred atoms; its
-    environment is where smallest and largest are found.
+    of a_i (population form), min_i a_i and max_i a_i. So a descriptor is invariant to the order of atoms, to rotation,
+    reflection and translation, as AEVs are, and to repetition of the cell: it describes which environments exist, not
+    how many. One broken bond among a hundred atoms hardly changes the means, but the smallest and largest values.
 
     Attributes:
         symbols: elements, in the order of the second axis.
-        values: no unit, float64 [n_frames, n_elements, 4, n_features], zero where there is no atom of the element.
-        n_atoms: of each element, int64 [n_frames, n_elements].
+        values: statistics, dimensionless, float64 [n_frames, n_elements, 4, n_features]; 0 without atoms of the
+            element.
+        n_atoms: number of atoms of each element, int64 [n_frames, n_elements].
     """
 
     symbols: tuple[str, ...]
@@ -40,20 +40,20 @@ class Descriptors:
         return len(self.values)
 
     def __getitem__(self, indices: np.ndarray) -> Descriptors:
-        """Return those of the configurations ``indices``, in their order."""
+        """Return the descriptors of the configurations ``indices``, in this order."""
         return Descriptors(self.symbols, self.values[indices], self.n_atoms[indices])
 
     def scale(self) -> np.ndarray:
-        """Return how much atoms' environments differ, for each element, [n_elements].
+        """Return how much environments differ for each element, [n_elements].
 
-        The root of the mean over AEV components of their variance over all atoms of the element in all configurations;
-        1 where there is no such variance.
+        This is the square root of the variance of AEV components over all atoms of the element in all configurations,
+        averaged over components; 1 if the variance is 0.
         """
         weights = self.n_atoms[:, :, None]
         totals = np.maximum(weights.sum(0), 1)
         means = self.values[:, :, 0]
         mean = (weights * means).sum(0) / totals
-        # variance of all = mean of variances + variance of means, which loses no digits
+        # total variance = mean of variances + variance of means, without cancellation
         variance = (weights * (self.values[:, :, 1] ** 2 + (means - mean) ** 2)).sum(0) / totals
         found = np.sqrt(variance.mean(-1))
         return np.where(found > 1e-9, found, 1.0)
@@ -70,15 +70,15 @@ def describe(
     """Return the descriptors of configurations, in double precision.
 
     Arguments:
-        frames: configurations of any size and boundaries.
-        description: elements and AEV; the networks play no part. For networks that have no AEV, the AEV is that of
-            :class:`nnpal.model.aev.AEVDescription`'s defaults.
+        frames: configurations of any size and periodicity.
+        description: elements and AEV; the networks are ignored. For networks without AEV, the AEV has the defaults of
+            :class:`nnpal.model.aev.AEVDescription`.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        batch_edges: about so many edges (pairs within the cutoff, both ways) are computed at a time.
-        on_batch: called with the number of configurations of every batch that is done.
+        batch_edges: approximate number of edges (pairs within the cutoff, in both directions) per batch.
+        on_batch: called after each batch with its number of configurations.
 
     Raises:
-        ValueError: a configuration without atoms, of an unknown element, or not finite; the message has its index.
+        ValueError: a configuration has no atoms, an unknown element, or nonfinite values; the message has its index.
     """
     if not isinstance(description, NetworkDescription):
         description = NetworkDescription(description.symbols)
@@ -99,7 +99,7 @@ def _described(
     batch_edges: int,
     on_batch: Callable[[int], None] | None,
 ) -> Iterator[tuple[np.ndarray, list[int]]]:
-    """Yield statistics and numbers of atoms of each configuration."""
+    """Yield the statistics and numbers of atoms of each configuration."""
     n_elements = len(description.symbols)
     function = AEVFunction.of(description)
     for graphs in _batches(frames, description, batch_edges):

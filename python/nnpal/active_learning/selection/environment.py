@@ -1,4 +1,4 @@
-"""The environment of one atom, cut out of a large configuration into a small one that an oracle can label."""
+"""Small configurations for the oracle, cut from a large one around one atom."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nnpal.runtime.caution import caution
 Kind = Literal["cell", "cluster"]
 KINDS: tuple[Kind, ...] = ("cell", "cluster")
 
-_REACH = 0.75  # in edges of the new cell, from the atom: how far a cell looks for atoms, a quarter beyond its faces
+_REACH = 0.75  # search range from the atom in edges of the new cell: a quarter beyond its faces
 _DIAGONALS = ((1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1))
-_ROUNDING = 1e-9  # relative: in a perfect crystal the distances across the seam are the shortest there are
+_ROUNDING = 1e-9  # relative: in a perfect crystal the distances across the seam are the shortest ones
 
 
 def cut_environment(
@@ -34,43 +34,45 @@ def cut_environment(
 ) -> Atoms:
     """Return a small configuration around one atom: the data reduction of Jung et al. (doi:10.1088/2632-2153/accd45).
 
-    They name a neighbor list as the means and no more; their distilled nickel data are periodic cells of 32 atoms. The
-    two kinds here are ours.
+    They mention a neighbor list without details; their distilled nickel data are periodic cells of 32 atoms. The two
+    kinds here are our own.
 
-    ``cell``: periodic, in the shape and at the density of ``atoms``, each edge (n_atoms/N)^(1/3) of the old, the atom
-    in the middle. Atoms inside the faces fill it, nearest first; one whose image is too near to another is left out,
-    so of two that meet across the faces the farther; in its stead come atoms up to a quarter of an edge beyond the
-    faces, so a place that heat has moved across a face is filled from the other side. Then atoms beyond ``radius``
-    make room until none is nearer than ``min_distance`` to another across the seam. No random numbers.
-    Exact: the neighbors of the atom up to ``preserved_radius``. Approximate: the seam. Where the new cell is whole
-    cells of the crystal (32 of 108 or of 256 atoms of fcc) only thermal displacements do not fit; elsewhere crystals
-    get grain boundaries, so choose ``n_atoms`` to fit, and melts a seam without their order. It is no sample of the
-    ensemble that ``atoms`` is of; a label from the oracle is right all the same.
+    ``cell``: a periodic cell with the shape and density of ``atoms``, each edge scaled by (n_atoms/N)^(1/3), with the
+    atom at the center. Atoms inside the faces fill it, nearest first. An atom too close to an image of another is left
+    out: of two that meet across the faces, the farther one. Atoms up to a quarter of an edge beyond the faces replace
+    such atoms, so a lattice site that has moved across a face thermally is filled from the other side. Then atoms
+    beyond ``radius`` move until none is closer than ``min_distance`` to another across the seam. No random numbers are
+    used.
+    Exact: the neighbors of the atom up to ``preserved_radius``. Approximate: the seam. If the new cell consists of
+    whole cells of the crystal (32 of 108 or of 256 atoms of fcc), only thermal displacements do not match; otherwise
+    crystals get grain boundaries, so choose a matching ``n_atoms``, and melts get a seam without their order. The cell
+    is not a sample of the ensemble of ``atoms``, but its label from the oracle is correct.
 
-    ``cluster``: all atoms within ``radius``, each image of an atom for itself, in vacuum. Exact: the neighbors of the
-    atom up to ``radius``. Approximate: the rest has a surface, which a melt or crystal has not. Labels are right, but
-    those of the cluster: the force on the atom is the old one only if all that it depends on is inside, with EAM
-    twice the cutoff.
+    ``cluster``: all atoms and periodic images within ``radius``, in vacuum. Exact: the neighbors of the atom up to
+    ``radius``. Approximate: the other atoms are at or near a surface, unlike in a melt or crystal. Labels are correct
+    for the cluster: the force on the atom is unchanged only if everything that it depends on is inside, with EAM twice
+    the cutoff.
 
     Arguments:
-        atoms: configuration; of it tag and source are kept, but no labels, velocities and constraints.
-        index: the atom; it becomes atom 0, the others follow by their distance in ``atoms``.
-        radius: Å. Of a cluster its size; in a cell what must be preserved, as far as the cell permits: up to half of
-            its smallest height. The angular cutoff of the AEV is a good choice.
-        n_atoms: of a cell; it gets fewer where the atom's surroundings are much emptier than ``atoms`` at large.
-        min_distance: of atoms across the seam of a cell, Å, as near as can be reached; by default (volume per
-            atom)^(1/3), 0.89 of the nearest neighbors' distance in fcc. Give one where elements differ in size.
-        vacuum: from a cluster's radius to the faces of its box, Å, for oracles that need a box.
+        atoms: configuration; its tag and source are kept, its labels, velocities and constraints are not.
+        index: index of the atom, which becomes atom 0; the others follow by their distance from it in ``atoms``.
+        radius: radius of a cluster, Å; for a cell, the radius to preserve, at most half of the cell's smallest height.
+            The angular cutoff of the AEV is a good choice.
+        kind: ``cell`` or ``cluster``.
+        n_atoms: number of atoms in a cell; it gets fewer if the atom's surroundings are much less dense than ``atoms``.
+        min_distance: smallest distance across the seam of a cell, Å, reached as closely as possible; by default (volume
+            per atom)^(1/3), 0.89 of the nearest-neighbor distance in fcc. Set it if elements differ in size.
+        vacuum: distance from a cluster's radius to the faces of its box, Å, for oracles that need a box.
 
     Returns:
-        Configuration with figures in ``info``. ``preserved_radius``: up to here, Å, atom 0 has the very neighbors that
-        the atom has, elements and vectors; in a cell at most half of its longest diagonal, as far as is looked.
-        ``seam_distance``, of a cell: the shortest distance of two atoms that was not in ``atoms``, Å.
+        Configuration with numbers in ``info``. ``preserved_radius``: radius, Å, within which the neighbors of atom 0,
+        elements and vectors, are those in ``atoms``; for a cell at most half of its longest diagonal, the search range.
+        ``seam_distance``, for a cell: shortest distance of two atoms across the seam, Å.
 
     Raises:
-        ValueError: arguments out of range; ``atoms`` state a charge or spin, which a part of them need not have;
-            for a cell, ``atoms`` not periodic in three directions or with no more
-            atoms than ``n_atoms``, or a cell in which an atom's own images are nearer than ``min_distance``.
+        ValueError: an argument is out of range; ``atoms`` have a charge or spin, whose share in a part of them is
+            unknown; for a cell, ``atoms`` are not periodic in three directions or not more than ``n_atoms``, or images
+            of the same atom are closer than ``min_distance``.
     """
     where = f"{atoms.info.get('source', 'configuration')}, atom {index}"
     if not 0 <= index < len(atoms):
@@ -113,9 +115,9 @@ def _cell(atoms: Atoms, index: int, radius: float, n_atoms: int, min_distance: f
     half_height = 0.5 / np.linalg.norm(inverse, axis=0).max()
     half_diagonal = 0.5 * max(float(np.linalg.norm(signs @ cell)) for signs in _DIAGONALS)
     numbers, vectors, shortest = _neighbors(atoms, index, 2 * _REACH * half_diagonal)
-    # how far out in edges of the new cell; its faces are at 0.5
+    # largest fractional coordinate from the center of the new cell; its faces are at 0.5
     out = np.abs(vectors @ inverse).max(axis=1)
-    order = np.lexsort((np.where(out < 0.5, 0.0, out), out >= 0.5))  # stable, so those inside stay by distance
+    order = np.lexsort((np.where(out < 0.5, 0.0, out), out >= 0.5))  # stable: those inside stay sorted by distance
     order = order[out[order] <= _REACH]
     least = min(shortest, min_distance) * (1 - _ROUNDING)
     images = Images(cell)
@@ -131,7 +133,7 @@ def _cell(atoms: Atoms, index: int, radius: float, n_atoms: int, min_distance: f
 
 
 def _new_cell(atoms: Atoms, n_atoms: int, min_distance: float | None) -> tuple[np.ndarray, float]:
-    """Return the cell vectors, Å, [3, 3], and the distance to keep, Å."""
+    """Return the cell vectors, Å, [3, 3], and the smallest distance across the seam, Å."""
     if not atoms.pbc.all():
         raise ValueError(
             f"cut_environment: pbc is {atoms.pbc.tolist()}, expected periodic in all three directions for "
@@ -157,7 +159,7 @@ def _new_cell(atoms: Atoms, n_atoms: int, min_distance: float | None) -> tuple[n
 
 
 def _neighbors(atoms: Atoms, index: int, reach: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return numbers and vectors of an atom and its neighbors by distance, and the shortest distance of any two, Å."""
+    """Return numbers and vectors of an atom and its neighbors by distance, and the shortest of all distances, Å."""
     graph = neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, atoms.numbers, reach)
     center, neighbor = graph.edge_index.numpy()
     edges = graph.edge_vec.numpy()
@@ -169,7 +171,7 @@ def _neighbors(atoms: Atoms, index: int, reach: float) -> tuple[np.ndarray, np.n
 
 
 def _preserved_radius(numbers: np.ndarray, vectors: np.ndarray, cut: Atoms, limit: float) -> float:
-    """Return how far the neighbors of the cut's atom 0 are those given, up to ``limit``, Å."""
+    """Return the radius within which atom 0 of ``cut`` has the given neighbors, at most ``limit``, Å."""
     new_numbers, new, _ = _neighbors(cut, 0, limit)
     within = np.linalg.norm(vectors, axis=1) <= limit
     numbers, vectors = numbers[within], vectors[within]

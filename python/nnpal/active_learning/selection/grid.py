@@ -1,4 +1,4 @@
-"""The baseline that needs no model: one configuration for each occupied cell of a grid in (O, H)."""
+"""Baseline without a model: select one configuration per occupied cell of a grid in (O, H)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 DELTAS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 3.0)
-"""ΔO of Table S3 of the supplementary text of Jung et al. on data distillation."""
+"""ΔO in Table S3 of the data-distillation supplement of Jung et al."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """What one grid of a chain selected: a row of Table S3.
+    """Selection by one grid of a chain: a row of Table S3.
 
     Attributes:
         delta_O: width of the cells in O.
-        selected: indices into the whole series, ascending, int64.
-        deselected: those that the level before had still selected, ascending, int64.
+        selected: indices of the selected configurations in the whole series, ascending, int64.
+        deselected: indices that only the previous level selected, ascending, int64.
     """
 
     delta_O: float
@@ -30,7 +30,7 @@ class Level:
 
     @property
     def total(self) -> int:
-        """Configurations that the level chose from."""
+        """Number of configurations available to the level."""
         return len(self.selected) + len(self.deselected)
 
 
@@ -39,19 +39,19 @@ def occupied_cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Select the first configuration in each occupied cell (floor(O/ΔO), floor(H/ΔH)).
 
-    Cells begin at O = 0 and H = 0, so that the grids of different series are the same.
+    Cells start at O = 0 and H = 0, so grids are the same for all series.
 
     Arguments:
-        order: O, no unit, [n_frames].
-        enthalpy: H of the whole configuration, eV, [n_frames]; may be None where ``delta_H`` is.
-        delta_O: ΔO.
-        delta_H: ΔH, eV; None: cells in O alone.
+        order: O, dimensionless, [n_frames].
+        enthalpy: H of the whole configuration, eV, [n_frames]; may be None if ``delta_H`` is.
+        delta_O: width ΔO of the cells.
+        delta_H: width ΔH of the cells, eV; None: cells in O only.
 
     Returns:
         Indices of the selected and of the others, each ascending, int64.
 
     Raises:
-        ValueError: widths that are not finite and positive, values that are not finite, or shapes that do not fit.
+        ValueError: a width is not finite and positive, a value is not finite, or shapes do not match.
     """
     columns = [_cells("order", order, "delta_O", delta_O)]
     if delta_H is not None:
@@ -73,21 +73,22 @@ def occupied_cells(
 def grid_chain(
     order: ArrayLike, enthalpy: ArrayLike | None, *, delta_H: float | None, deltas: Sequence[float] = DELTAS
 ) -> list[Level]:
-    """Apply :func:`occupied_cells` from the finest grid to the coarsest, each to what the one before selected.
+    """Apply :func:`occupied_cells` from the finest to the coarsest grid, each to what the previous one selected.
 
-    So the total of a level is what the finer one selected, as in Table S3. Training begins with what the last level
-    selected; active learning goes back through what each level deselected, from the last to the first.
+    So the total of a level is the number selected by the finer one, as in Table S3. Training starts with the selection
+    of the last level; active learning then goes through the deselected configurations, from the last level to the
+    first.
 
-    ΔH is not published; it is the same at all levels here. The published counts need one: over the published range of
-    O, -5 to 108, there are 5,650 cells of ΔO = 0.02, but 17,900 configurations were selected there. The sampling
-    itself had 60 grid points over 130 eV of H, 2.17 eV for 108 atoms.
+    ΔH is not published; here it is the same at all levels. The published numbers need one: the published range of O, -5
+    to 108, has 5,650 cells of ΔO = 0.02, but 17,900 configurations were selected. The sampling itself had 60 grid
+    points over 130 eV of H, 2.17 eV for 108 atoms.
 
     Arguments:
         order, enthalpy, delta_H: see :func:`occupied_cells`.
         deltas: ΔO of each level, ascending.
 
     Raises:
-        ValueError: ``deltas`` that do not ascend; see also :func:`occupied_cells`.
+        ValueError: ``deltas`` do not ascend; see also :func:`occupied_cells`.
     """
     if len(deltas) == 0 or any(b <= a for a, b in pairwise(deltas)):
         raise ValueError(f"grid_chain: deltas = {list(deltas)}, expected widths that ascend, the finest grid first")
@@ -105,7 +106,7 @@ def grid_chain(
 
 
 def _cells(name: str, values: ArrayLike, width_name: str, width: float) -> np.ndarray:
-    """Return floor(value / width) of each value, as floats: whole numbers of any size."""
+    """Return floor(value / width) of each value, as floats, so that any size fits."""
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 1:
         raise ValueError(f"occupied_cells: {name} has shape {given.shape}, expected [n_frames]")

@@ -1,4 +1,4 @@
-"""Where the faces of a new periodic cell meet: which atoms fill it, and how those near the faces make room."""
+"""The seam of a new periodic cell: which atoms fill the cell, and how overlaps across its faces are removed."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from ase.geometry import minkowski_reduce
 from scipy.optimize import minimize
 
 SAME = 1e-6
-"""Å: vectors that differ by less are the same; what is not moved is copied."""
-_MARGIN = 0.01  # Å by which others stay outside of what is preserved, since overlaps never vanish quite
+"""Vectors that differ by less, Å, are the same; unmoved positions are exact copies."""
+_MARGIN = 0.01  # Å between preserved region and other atoms, since overlaps never vanish completely
 _MAX_ITERATIONS = 300
-_STEEPNESS = 1e-6  # Å: no coordinate would gain more
+_STEEPNESS = 1e-6  # largest gradient component at convergence, Å
 _AROUND = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
 
 
 class Images:
-    """The images that atoms have in a periodic cell.
+    """Shortest periodic images in a cell.
 
-    ASE's ``find_mic`` gives the same, but reduces the cell again in each call, and minimizing overlaps calls it some
-    hundred times for each environment that is cut out.
+    ASE's ``find_mic`` gives the same, but reduces the cell in each call, and minimizing overlaps would call it some
+    hundred times per environment.
 
     Arguments:
-        cell: rows are its vectors, Å, [3, 3].
+        cell: cell vectors as rows, Å, [3, 3].
     """
 
     def __init__(self, cell: np.ndarray) -> None:
         self._cell = np.asarray(minkowski_reduce(cell)[0])
         self._inverse = np.linalg.inv(self._cell)
         self._around = _AROUND @ self._cell
-        # Half of the smallest height: no other image of a vector shorter than this is as short
+        # Half of the smallest height: a vector shorter than this is its only shortest image
         self._sure = 0.5 / np.linalg.norm(self._inverse, axis=0).max()
 
     def shortest(self, vectors: np.ndarray, up_to: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
         """Return each vector's shortest image and its length, Å, [n, 3] and [n].
 
         Arguments:
-            vectors: Å, [n, 3].
-            up_to: Å; where even the shortest is longer, another image that is longer too may stand in its place.
+            vectors: vectors, Å, [n, 3].
+            up_to: length, Å, up to which results are exact; for longer ones another image, also longer, may be
+                returned.
         """
         found = vectors - np.rint(vectors @ self._inverse) @ self._cell
         length = np.sqrt(np.einsum("ij,ij->i", found, found))
@@ -51,28 +52,29 @@ class Images:
 
 
 def across(vectors: np.ndarray, images: Images) -> np.ndarray:
-    """Return the length of each vector's shortest image, Å, [n]; inf where that is the vector itself.
+    """Return the length of each vector's shortest image, Å, [n]; inf if that is the vector itself.
 
-    So distances that meet only in the new periodicity, not in the configuration that was cut.
+    These distances exist only in the new cell, not in the original configuration.
 
     Arguments:
-        vectors: between atoms of the cut, Å, [n, 3].
-        images: of the new cell.
+        vectors: vectors between atoms of the new cell, Å, [n, 3].
+        images: images in the new cell.
     """
     nearest, length = images.shortest(vectors)
     return np.where(np.abs(nearest - vectors).max(axis=1) < SAME, np.inf, length)
 
 
 def fill(vectors: np.ndarray, images: Images, n_atoms: int, least: float) -> np.ndarray:
-    """Return which candidates fill the cell, ``n_atoms`` of them if there are so many, the first always.
+    """Return the indices of candidates that fill the cell, at most ``n_atoms``, always with the first.
 
-    One after the other: the next that comes no nearer than ``least`` to images of those before it; where none is left,
-    the one that comes least near, unless it is nearer than half of that: such are the same atom twice.
+    Each step takes the first candidate at least ``least`` from images of those taken; if there is none, the one
+    farthest from them, unless it is closer than half of ``least``: that would be the same atom twice.
 
     Arguments:
-        vectors: of candidates from the atom, the best first, Å, [n, 3].
+        vectors: vectors of candidates from the atom, the best first, Å, [n, 3].
         images: see :func:`across`.
-        least: Å.
+        n_atoms: largest number of candidates taken.
+        least: desired smallest distance across the seam, Å.
     """
     chosen: list[int] = []
     apart = np.full(len(vectors), np.inf)
@@ -86,12 +88,13 @@ def fill(vectors: np.ndarray, images: Images, n_atoms: int, least: float) -> np.
 
 
 def held(vectors: np.ndarray, images: Images, radius: float, least: float) -> np.ndarray:
-    """Return which atoms must not move: those within ``radius`` but the farther of two whose images are too near.
+    """Return which atoms must not move: those within ``radius``, except the farther of two with too close images.
 
     Arguments:
-        vectors: from the atom, by distance, Å, [n, 3].
+        vectors: vectors from the atom, by distance, Å, [n, 3].
         images: see :func:`across`.
-        radius, least: Å.
+        radius: radius around the atom, Å.
+        least: smallest distance across the seam, Å.
     """
     found = np.zeros(len(vectors), dtype=bool)
     for k in np.flatnonzero(np.linalg.norm(vectors, axis=1) <= radius):
@@ -102,18 +105,18 @@ def held(vectors: np.ndarray, images: Images, radius: float, least: float) -> np
 def push_apart(
     vectors: np.ndarray, images: Images, fixed: np.ndarray, radius: float, min_distance: float
 ) -> np.ndarray:
-    """Return places from which atoms that overlap across the seam have made room, Å, [n, 3].
+    """Return positions without overlaps across the seam, Å, [n, 3].
 
     Minimizes Σ (least - r)² over pairs at r < least by L-BFGS. ``least`` is ``min_distance``, or a little more than
-    ``radius`` from the atom itself; for pairs that were nearer in the configuration that was cut, their distance
-    there. So nothing moves that has room.
+    ``radius`` for pairs with the atom itself; for pairs that were closer in the original configuration, their distance
+    there. So only overlapping atoms move.
 
     Arguments:
-        vectors: from the atom, which is the first, Å, [n, 3].
+        vectors: vectors from the atom, which is the first, Å, [n, 3].
         images: see :func:`across`.
-        fixed: atoms that do not move, bool [n].
-        radius: around the atom, where no image may enter, Å.
-        min_distance: Å.
+        fixed: whether each atom is fixed, bool [n].
+        radius: radius around the atom without images, Å.
+        min_distance: smallest distance across the seam, Å.
     """
     i, j = np.triu_indices(len(vectors), 1)
     counts = ~(fixed[i] & fixed[j])

@@ -1,4 +1,4 @@
-"""A series of configurations cut into sets, one after another."""
+"""Division of a series of configurations into consecutive sets."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 def sequential_sets(series: Sequence[T], n_sets: int) -> list[Sequence[T]]:
-    """Cut a series into ``n_sets`` sets that follow one another, as Jung et al. cut 20,000 into 10 of 2,000.
+    """Divide a series into ``n_sets`` consecutive sets, as Jung et al. divide 20,000 into 10 of 2,000.
 
-    Where the number does not divide, the first sets hold one more.
+    If the number is not divisible, the first sets have one more.
 
     Raises:
-        ValueError: fewer than one set, or fewer configurations than sets.
+        ValueError: there are fewer than one set, or fewer configurations than sets.
     """
     if not 1 <= n_sets <= len(series):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Distances between configurations' descriptors, and a choice of those that are new and unlike one another."""
+"""Distances between descriptors of configurations, and selection of new and diverse ones."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from nnpal.active_learning.selection.descriptor import Descriptors
 Order = Literal["distance", "uq", "random"]
 ORDERS: tuple[Order, ...] = ("distance", "uq", "random")
 
-_SAME = 1e-9  # distances that differ by less, relatively, are a tie: rounding must not choose
-_BLOCK = 4_000_000  # distances held at a time
+_SAME = 1e-9  # smaller relative differences of distances are ties: rounding errors must not decide
+_BLOCK = 4_000_000  # number of distances in memory at a time
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Candidates that were chosen, and why the others were not.
+    """Chosen candidates, and why the others were not chosen.
 
     Attributes:
-        indices: of the chosen, in the order of their choice, int64.
-        distances: of each chosen from the known and the chosen before it, at that moment (of a random order: from the
-            known alone); inf if there were none.
-        near_known: indices of candidates nearer than the minimal distance to known data.
-        near_chosen: indices of the others that are nearer than that to a chosen one.
-        left: indices of candidates that differ from all these and were left since enough had been chosen.
+        indices: indices of the chosen candidates, in the order of choice, int64.
+        distances: distance of each from known data and those chosen before (random order: from known data only); inf if
+            there are none.
+        near_known: indices of candidates closer than the minimum distance to known data.
+        near_chosen: indices of other candidates closer than that to a chosen one.
+        left: indices of the remaining candidates, not chosen because the number was reached.
     """
 
     indices: np.ndarray
@@ -42,15 +42,15 @@ class Choice:
 def distances(one: Descriptors, other: Descriptors, scale: ArrayLike) -> np.ndarray:
     """Return the distances between configurations, [n_one, n_other].
 
-    d² = mean over elements e, statistics and AEV components of (difference / s_e)²: 0 for the same set of
-    environments, 1 for such as differ as much as environments do within the data that s was taken from. Every element
-    counts alike, however few its atoms. Configurations that do not hold the same elements are infinitely far apart.
+    d² = mean over elements e, statistics and AEV components of (difference / s_e)²: 0 for the same set of environments,
+    1 if they differ as much as environments within the data from which s was computed. All elements have the same
+    weight, whatever their number of atoms. Configurations with different elements are infinitely far apart.
 
     Arguments:
         scale: s, [n_elements], from :meth:`nnpal.active_learning.selection.Descriptors.scale`.
 
     Raises:
-        ValueError: other elements or features, or a scale that does not fit.
+        ValueError: elements or features differ, or the scale does not match.
     """
     lengths = np.asarray(scale, dtype=np.float64)
     if one.symbols != other.symbols or one.values.shape[1:] != other.values.shape[1:]:
@@ -69,7 +69,7 @@ def distances(one: Descriptors, other: Descriptors, scale: ArrayLike) -> np.ndar
 
 
 def nearest(one: Descriptors, other: Descriptors, scale: ArrayLike) -> np.ndarray:
-    """Return the distance of each of ``one`` from the nearest of ``other``, [n_one]; inf where there is none."""
+    """Return the distance of each of ``one`` from the nearest of ``other``, [n_one]; inf if ``other`` is empty."""
     found = np.full(len(one), np.inf)
     for block in _blocks(len(other), max(1, _BLOCK // max(1, len(one)))):
         np.minimum(found, distances(one, other[block], scale).min(1, initial=np.inf), out=found)
@@ -87,29 +87,30 @@ def choose(
     scale: ArrayLike | None = None,
     seed: int | None = None,
 ) -> Choice:
-    """Choose candidates that are near-duplicates neither of known data nor of one another.
+    """Choose candidates that are not near-duplicates of known data or of one another.
 
-    One after the other, from those at least ``min_distance`` from the known and the chosen:
+    They are chosen one by one, from those at least ``min_distance`` from known data and chosen ones:
 
-    - ``order="distance"``: the one farthest from all these (farthest-point selection); of equally far ones that of the
-      higher uncertainty, so also the first of all where nothing is known;
-    - ``order="uq"``: the one of the highest uncertainty; of equal ones the farther;
-    - ``order="random"``: the control experiment: any of all candidates with equal probability, near-duplicates too.
+    - ``order="distance"``: the one farthest from all these (farthest-point selection); of equally far ones the one with
+      the higher uncertainty, which also decides the first one without known data;
+    - ``order="uq"``: the one with the highest uncertainty; of equal ones the farther;
+    - ``order="random"``: control experiment: any candidate with equal probability, including near-duplicates.
 
-    What is left of ties goes to the lower index: the same arguments give the same choice.
+    Remaining ties go to the lower index, so the choice is reproducible.
 
     Arguments:
         candidates: descriptors of n configurations.
         uq: their uncertainties, any unit, [n].
-        known: descriptors of the data that the model has learned.
-        n_most: how many are chosen at most.
-        min_distance: in units of ``scale``; nearer ones count as duplicates, but for a random order.
+        known: descriptors of the training data.
+        n_most: largest number of chosen candidates.
+        min_distance: minimum distance, in units of ``scale``; closer candidates are near-duplicates. A random order
+            ignores it.
         order: ``distance``, ``uq`` or ``random``.
         scale: see :func:`distances`; by default that of the known data, or of the candidates if there is none.
-        seed: of a random order.
+        seed: random seed of a random order.
 
     Raises:
-        ValueError: an argument out of range, a random order without seed, or an uncertainty that is not finite.
+        ValueError: an argument is out of range, a random order has no seed, or an uncertainty is not finite.
     """
     values = np.asarray(uq, dtype=np.float64)
     if values.shape != (len(candidates),):
@@ -150,7 +151,7 @@ def choose(
 
 
 def _drawn(apart: np.ndarray, n_most: int, seed: int | None) -> Choice:
-    """Return candidates drawn with equal probability, whatever is near them."""
+    """Return candidates drawn with equal probability, including near-duplicates."""
     if seed is None:
         raise ValueError("choose: order = 'random' without seed, expected an integer: a choice must be repeatable")
     order = np.random.default_rng(seed).permutation(len(apart))
@@ -159,7 +160,7 @@ def _drawn(apart: np.ndarray, n_most: int, seed: int | None) -> Choice:
 
 
 def _best(apart: np.ndarray, uq: np.ndarray, among: np.ndarray, order: Order) -> int:
-    """Return the index of the best by the one key, then by the other, then the lowest."""
+    """Return the best index by the first key, then by the second, then the lowest."""
     for key in (apart, uq) if order == "distance" else (uq, apart):
         best = key[among].max()
         among = among[(key[among] == best) | (key[among] >= best * (1 - _SAME))]

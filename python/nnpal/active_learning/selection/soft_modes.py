@@ -1,8 +1,8 @@
 """Soft motions along a pull, and configurations displaced along them.
 
-Near a break the model's forces along the path may be right while its stiffness against motions off the path is not, and
-then another bond lets go, or later. Displaced configurations teach the stiffness. For two equal bonds that compete, the
-softest motion along the pull moves what lies between them from the one towards the other.
+Near a bond rupture the model's forces along the path may be right, but not its stiffness off the path; then another
+bond breaks, or the bond breaks later. Displaced configurations provide the stiffness. For two equal bonds that compete,
+the softest motion along the pull moves the atoms between them from one towards the other.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from nnpal.geometry.along import rigid_motions
 from nnpal.geometry.nearest_image import nearest_vectors
 
 STEP = 0.01
-"""Å, of the central differences of forces."""
+"""Step of the central differences of forces, Å."""
 SOFTEST = 3
-"""How many modes a configuration is displaced along."""
+"""Number of modes along which a configuration is displaced."""
 ENERGY = 0.1
-"""eV that a displacement along one mode costs at most, to second order."""
+"""Largest energy of a displacement along one mode, to second order, eV."""
 SOFT = 0.05
-"""eV/Å²: a mode is taken as no softer, nor less unstable, than this."""
+"""Smallest absolute stiffness of a mode used for displacements, eV/Å²."""
 MOST_ATOMS = 60
-"""How many atoms move: those nearest to the pulled ones."""
+"""Largest number of atoms that move, those nearest to the pulled ones."""
 
 Forces = Callable[[Sequence[Atoms]], np.ndarray]
 """Configurations of n atoms each -> forces, eV/Å, [n_configurations, n, 3]."""
@@ -34,12 +34,12 @@ Forces = Callable[[Sequence[Atoms]], np.ndarray]
 
 @dataclass(frozen=True)
 class Modes:
-    """Motions of atoms along a pull.
+    """Modes of motion of atoms along a pull.
 
     Attributes:
-        direction: of the pull, [3].
-        stiffness: of each mode, the softest first, eV/Å², [n_modes].
-        vectors: how far each atom moves along ``direction``, each of length 1, [n_modes, n_atoms].
+        direction: unit vector of the pull, [3].
+        stiffness: stiffness of each mode, the softest first, eV/Å², [n_modes].
+        vectors: displacements of the atoms along ``direction`` in each mode, of norm 1, [n_modes, n_atoms].
     """
 
     direction: np.ndarray
@@ -55,14 +55,14 @@ def soft_modes(atoms: Atoms, pulled: tuple[int, int], spring: float, forces: For
 
         K_ab = -d(F_a . u)/dx_b + k (1_ai - 1_aj)(1_bi - 1_bj)
 
-    Motions of all atoms together, and turns of a molecule, are projected out. Not weighted by masses: these are shapes
-    of the potential, not vibrations.
+    Translations, and rotations of a molecule, are projected out. There is no mass weighting: the modes describe the
+    potential, not vibrations.
 
     Arguments:
         atoms: the configuration.
-        pulled: the two atoms i, j that the spring pulls, from 0.
-        spring: k, eV/Å².
-        forces: of the model.
+        pulled: indices i, j of the two atoms that the spring pulls, from 0.
+        spring: spring constant k, eV/Å².
+        forces: forces of the model.
     """
     i, j = pulled
     vector = nearest_vectors(atoms, [i], [j])[0, 0]
@@ -87,13 +87,16 @@ def soft_modes(atoms: Atoms, pulled: tuple[int, int], spring: float, forces: For
 
 
 def displaced(atoms: Atoms, modes: Modes, largest: float, rng: np.random.Generator) -> Atoms:
-    """Return a copy of a configuration, moved along its soft modes.
+    """Return a copy of a configuration, displaced along its soft modes.
 
-    Each by a uniform random number in ±A. A is so large that the mode alone costs ``ENERGY``, and that no atom moves
-    farther than ``largest``.
+    The amplitude of each mode is uniform in ±A. A is the largest value for which the mode alone costs at most
+    ``ENERGY`` and no atom moves farther than ``largest``.
 
     Arguments:
-        largest: Å.
+        atoms: the configuration.
+        modes: its soft modes.
+        largest: largest displacement of an atom along one mode, Å.
+        rng: random generator.
     """
     shift = np.zeros(len(atoms))
     for stiffness, vector in zip(modes.stiffness, modes.vectors, strict=True):
@@ -115,9 +118,9 @@ def _nearest(atoms: Atoms, pulled: tuple[int, int]) -> np.ndarray:
 
 
 def _free(atoms: Atoms, moving: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Return a basis of the displacements that move and turn nothing as a whole, [n_moving, n_free].
+    """Return a basis of displacements without translation and rotation, [n_moving, n_free].
 
-    Where only a part of the atoms moves, the others hold it.
+    If only some of the atoms move, all their displacements are included, since the others hold them in place.
     """
     if len(moving) < len(atoms):
         return np.eye(len(moving))

@@ -1,4 +1,4 @@
-"""Thresholds of an uncertainty: μ + kσ of values that count as known."""
+"""Thresholds of an uncertainty: μ + kσ of values that are in distribution."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Estimator = Literal["moments", "robust"]
 ESTIMATORS: tuple[Estimator, ...] = ("moments", "robust")
 
 LEAST_VALUES = 30
-"""Of fewer values σ is known to worse than 13 %."""
+"""With fewer values the relative error of σ exceeds 13 %."""
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """μ + kσ.
+    """A threshold μ + kσ.
 
     Attributes:
         mean, deviation: μ and σ, in the units of the values.
         k: number of σ.
-        n_values: values that they were taken from.
+        n_values: number of values used.
         estimator: ``moments``: mean and standard deviation (population form); ``robust``: see :func:`threshold`.
     """
 
@@ -35,14 +35,15 @@ class Threshold:
 
     @property
     def value(self) -> float:
-        """μ + kσ; what lies above is new."""
+        """μ + kσ; configurations above it are new."""
         return self.mean + self.k * self.deviation
 
 
 def least_values(k: float) -> int:
-    """Return how many values μ + kσ needs.
+    """Return the smallest number of values for μ + kσ.
 
-    Of n values none lies more than √(n − 1) σ above their mean: with fewer nothing in them could be new.
+    None of n values is more than √(n − 1) σ above their mean: with fewer values, none of them could exceed the
+    threshold.
     """
     return max(LEAST_VALUES, math.floor(k * k) + 2)
 
@@ -52,22 +53,23 @@ def threshold(
 ) -> Threshold:
     """Return μ + kσ of uncertainties.
 
-    Jung et al. take k = 3 and the first 1000 steps of a run for rare events (``first=1000``), and k = 4 and the
-    values of all atoms of a set for distillation (``first=None``).
+    Jung et al. use k = 3 and the first 1000 steps of a run for rare events (``first=1000``), and k = 4 and the values
+    of all atoms of a set for distillation (``first=None``).
 
-    ``robust`` puts the median for μ and 1.4826 times the median absolute deviation for σ: the same as the moments for
-    a normal distribution, and unmoved by any few outliers among the values, which raise the moments' threshold above
-    themselves. Of an uncertainty, whose distribution has a tail to the right, it is lower and finds more.
+    ``robust`` uses the median for μ and 1.4826 times the median absolute deviation for σ: equal to the moments for a
+    normal distribution, and insensitive to a few outliers, which can raise the threshold of the moments above
+    themselves. For an uncertainty, whose distribution has a long right tail, it is lower and finds more candidates.
 
     Arguments:
         values: uncertainties, any unit, [n]; for a run in the order of its steps.
         k: number of σ.
-        first: how many values count, from the beginning; None takes all.
+        first: number of values used, from the start; None: all.
         estimator: ``moments`` or ``robust``.
-        name: of the values, for errors.
+        name: name of the values in error messages.
 
     Raises:
-        ValueError: k, ``first`` or ``estimator`` out of range, too few values, or one that is negative or not finite.
+        ValueError: k, ``first`` or ``estimator`` is out of range, there are too few values, or one is negative or not
+            finite.
     """
     given = np.asarray(values, dtype=np.float64)
     if estimator not in ESTIMATORS:

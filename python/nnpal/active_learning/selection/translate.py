@@ -1,4 +1,4 @@
-"""Configurations of one metal made into those of another, without sampling again."""
+"""Conversion of configurations of one metal to another, without new sampling."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from nnpal.geometry.electrons import electrons_of
 def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, str]) -> list[Atoms]:
     """Return configurations with positions and cell scaled by ``factor`` and elements swapped, without labels.
 
-    They are no samples of the other metal's ensemble, but environments of the same shapes; labels come from its oracle.
-    Order, periodicity, tag and source stay; all else is dropped, initial charges and moments too.
+    They are not samples of the other metal's ensemble, but have environments of the same shapes; its oracle provides
+    the labels. Order, periodicity, tag and source are kept; everything else is dropped, including initial charges and
+    magnetic moments.
 
     Arguments:
-        frames: configurations; they stay as they are.
-        factor: of all lengths, such as the ratio of the metals' bond lengths.
-        symbols: new element of each old one; ``{"Ni": "Al"}``. One that stays is mapped to itself.
+        frames: configurations; they are not modified.
+        factor: scaling factor of all lengths, such as the ratio of the metals' bond lengths.
+        symbols: old -> new element, ``{"Ni": "Al"}``. Elements that stay are mapped to themselves.
 
     Raises:
-        ValueError: a factor that is not finite and positive, a configuration that states a charge or spin,
-            or an element that is not in ``symbols``.
+        ValueError: the factor is not finite and positive, a configuration has a charge or spin, or an element is not in
+            ``symbols``.
     """
     if not (math.isfinite(factor) and factor > 0):
         raise ValueError(f"translate: factor = {factor}, expected a finite number above 0")
