@@ -53,7 +53,7 @@ def _translated(given: Given) -> Mapping[str, frozenset[str]]:
 
 
 def _network(given: Given, found: Mapping[str, frozenset[str]]) -> Iterator[Fault]:
-    """Yield elements that the model will lack, given those of [network], or else of the first data."""
+    """Yield elements that [network], its layers or the first training data lack."""
     network = given.config.network
     if network.elements is not None:
         for key, symbols in found.items():

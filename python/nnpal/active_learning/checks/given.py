@@ -54,7 +54,7 @@ class Given:
         config: the configuration.
         base_folder: folder of the configuration file.
         structures: key -> structure, for structures that can be read.
-        unreadable: a fault for each of the others.
+        unreadable: a fault for each structure or dataset that cannot be read.
         source: elements and number of configurations of the dataset to translate.
         is_new: whether the run has no finished stage.
     """

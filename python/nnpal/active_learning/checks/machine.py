@@ -46,7 +46,7 @@ def tensorboard(given: Given) -> Iterator[Fault]:
 
 
 def programs(given: Given) -> Iterator[Fault]:
-    """Yield LAMMPS commands that cannot be run, and numbers of ranks that walkers cannot share."""
+    """Yield launch commands that cannot be run, a missing lmp, and numbers of ranks that walkers cannot share."""
     tables = {"initial": given.config.initial, "explore": given.config.explore}
     for table, section in tables.items():
         if section is None:

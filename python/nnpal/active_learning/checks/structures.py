@@ -122,8 +122,10 @@ def grids(given: Given) -> Iterator[Fault]:
 
 
 def order(given: Given) -> Iterator[Fault]:
-    """Yield grids of an order parameter that is not measured, and lattices that do not fit the initial structure of NPT
-    dynamics (for MOMT the hook reports this)."""
+    """Yield grids of an undefined order parameter, and lattices that do not match the structure of NPT dynamics.
+
+    For MOMT the hook reports the latter.
+    """
     explore, section = given.config.explore, given.config.distillation
     if section is not None and isinstance(explore, IsobaricSection) and explore.lattice is None:
         is_given = isinstance(explore, MOMTSection) and "reciprocal" in explore.options

@@ -18,7 +18,7 @@ from nnpal.active_learning.shared.facts import (
 
 
 class SampleFacts(TaskFacts):
-    """Facts of the sampling: names of the runs that gave configurations, and how all runs ended."""
+    """Facts of the sampling: names of the runs that were read, and how they ended."""
 
     stage: ClassVar[str] = "sample"
 

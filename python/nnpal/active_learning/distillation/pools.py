@@ -24,11 +24,10 @@ def n_pools(section: DistillationSection) -> int:
 
 
 def pool(ctx: StageContext, section: DistillationSection, iteration: int) -> np.ndarray:
-    """Return the indices of an iteration's sampled configurations, without the test set, ascending.
+    """Return the indices of the configurations in an iteration's pool, without the test set, ascending.
 
     ``sequential``: equal parts of the series. ``grid``: first the configurations that the coarsest (O, H) grid
-        selected,
-    then those that each grid deselected, from the coarsest to the finest (Table S3).
+    selected, then those that each grid deselected, from the coarsest to the finest (Table S3).
     """
     order, enthalpy, test = series(ctx)
     if section.pools == "sequential":

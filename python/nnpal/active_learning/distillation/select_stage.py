@@ -128,8 +128,10 @@ def _chosen(frame: int, atom: int, uq: float | None, cut: Atoms) -> ChosenAtom:
 def _uncertainty(
     ctx: StageContext, frames: Sequence[Atoms], section: DistillationSection
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return uq_energy of all atoms, eV, or with ``error_above`` their error_force, eV/Å; and the number of atoms of
-    each configuration."""
+    """Return the uncertainty of all atoms, and the number of atoms of each configuration.
+
+    The uncertainty is uq_energy, eV, or with ``error_above`` error_force, eV/Å.
+    """
     model = ctx.path(ctx.iteration - 1, "train", MODEL)
     in_errors = section.error_above is not None
     require_calibrated(model, {"distillation.error_above": section.error_above})
@@ -157,7 +159,7 @@ def _sites(
 def _drawn_sites(
     frames: Sequence[Atoms], parts: Sequence[np.ndarray], n: int, seed: int, section: DistillationSection
 ) -> list[Site]:
-    """Return n random atoms of valid configurations, each from a different one as long as there are enough.
+    """Return at most n random atoms of valid configurations, each from a different one as long as there are enough.
 
     Configurations that are kept whole have only one, because a second one would give the same configuration.
     """

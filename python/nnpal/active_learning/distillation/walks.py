@@ -15,7 +15,7 @@ COLUMNS = ("walk", "time", "energy", "learning")
 
 
 def columns_of(runs: Sequence[IsobaricRun], timestep: float) -> dict[str, Any]:
-    """Return :data:`COLUMNS` for all frames of all runs, in the order of the frames, and the labels of the walks."""
+    """Return :data:`COLUMNS` for all frames of all runs, in the order of the frames, and trajectory labels."""
     found: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
     labels: list[str] = []
     for run in runs:

@@ -79,8 +79,10 @@ def figures_of_energies(told: Told) -> list[Figure]:
 
 
 def beside_oracle(expected: float | None, found: Difference | None, own: float | None) -> float:
-    """Return E_a to draw next to the oracle's, eV: the oracle's plus the difference, which may have fewer pairs than
-    the oracle has pulls."""
+    """Return E_a to draw next to the oracle's, eV: the oracle's plus the mean difference over pairs of pulls.
+
+    There may be fewer pairs than pulls under the oracle. Without a difference it is the model's own E_a.
+    """
     if expected is None or found is None:
         return or_nan(own)
     return expected + found.mean / KCAL_MOL

@@ -14,7 +14,7 @@ from nnpal.smd.analysis import few_pulls_note
 
 
 def free_energies(told: Told) -> tuple[list[Figure], list[str]]:
-    """Return figures of ΔF(λ) of the last ensemble and the oracle at the first rate, and notes; none for one pull."""
+    """Return figures of ΔF(λ) of the last ensemble and the oracle at the first rate, and notes; needs two pulls."""
     kT = units.kB * told.pulls.temperature
     curves, notes = [], []
     folders = {"ensemble": told.folders("ensemble", told.rate), "oracle": told.oracle_folders(told.rate)}

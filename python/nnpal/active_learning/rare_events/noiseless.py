@@ -52,7 +52,7 @@ def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list
 
 
 def is_biased(ours: NoiselessFacts | None, theirs: NoiselessFacts | None, goal: float) -> bool:
-    """Return whether the mean of the noiseless pulls misses the goal, kcal/mol, or an ensemble pull ended early.
+    """Return whether the mean error of the noiseless pulls exceeds the goal, kcal/mol, or an ensemble pull ended early.
 
     A pull that ended early under the oracle contains no information about the ensemble.
     """

@@ -25,11 +25,11 @@ AFTER = 3
 
 
 def peak_frames(runs: Sequence[SMDRun], before: float, n_most: int, free: Sequence[np.ndarray]) -> list[Atoms]:
-    """Return frames before the largest force and where it falls, in equal numbers from all pulls.
+    """Return frames around the largest force and where it falls, as equally many from each pull as possible.
 
     Arguments:
         runs: pulls to select from.
-        before: interval in λ before the largest force, Å.
+        before: interval in λ before the force last exceeds 0.9 of its maximum, Å.
         n_most: largest number of frames in total.
         free: whether each frame of each pull can be selected, bool [n_frames].
     """
@@ -77,7 +77,7 @@ def with_displaced(
 
 
 def _windows(run: SMDRun, before: float, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of a pull's free frames up to the break, and of free frames where the force falls."""
+    """Return the indices of a pull's free frames shortly before the break, and of those where the force falls."""
     if len(run.step) < AROUND or not len(run.frames):
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     sign = np.sign(run.target[-1] - run.target[0])

@@ -52,7 +52,10 @@ class Choice:
 
 
 def select(ctx: StageContext, how: Choice) -> SelectFacts:
-    """Select frames above μ + kσ of their pull's first steps, or above an error, without near-duplicates."""
+    """Select frames above μ + kσ of their pull's first steps or above an error, and frames around the largest forces.
+
+    Near-duplicates among the former are skipped.
+    """
     section = how.section
     model = ctx.path(ctx.iteration, "train", MODEL)
     require_calibrated(model, {"rare_events.error_above": section.error_above, "explore.max_error": how.max_error})

@@ -129,7 +129,7 @@ def candidates_so_far(ctx: StageContext, symbols: Sequence[str]) -> Pairs | None
 
 
 def candidates_by_iteration(ctx: StageContext) -> dict[int, Candidates]:
-    """Return iteration -> labeled candidates, for those with errors of their forces."""
+    """Return iteration -> labeled candidates, for iterations whose model had error bars."""
     found: dict[int, Candidates] = {}
     for path in pair_files(ctx.run_folder, ctx.history):
         one = Candidates.read(path)

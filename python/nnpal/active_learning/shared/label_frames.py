@@ -59,7 +59,7 @@ class Labeled:
 
     @property
     def counted(self) -> dict[str, int]:
-        """Most frequent reason -> number of occurrences; for each limit the first value represents all."""
+        """The five most frequent reasons -> number of occurrences; for each limit the first value represents all."""
         counted = Counter(self.failed.values())
         kinds: dict[tuple[str, ...], list[str]] = {}
         for findings in self.outside.values():

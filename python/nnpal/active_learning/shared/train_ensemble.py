@@ -79,7 +79,7 @@ class Learning:
         return self.training.model_copy(update={"start": PREVIOUS if fits else RANDOM})
 
     def network_of(self, training: TrainingSettings, frames: Sequence[Atoms]) -> NetworkSettings | Description:
-        """Return the description of the networks; if they start from previous ones, with the defaults of [network]."""
+        """Return the networks' description if they start from those of the previous iteration, otherwise [network]."""
         return self._description(frames) if training.start == PREVIOUS else self.network
 
     def _description(self, frames: Sequence[Atoms]) -> Description:
@@ -179,7 +179,7 @@ def _previous(ctx: StageContext, below: str) -> str | None:
 
 
 def errors_on(model: Path, frames: Sequence[Atoms]) -> Errors | None:
-    """Return the MAE of energies (eV/atom), energies without their mean error, and force components (eV/Å)."""
+    """Return the MAE of energies, energies without their mean error (eV/atom), and forces (eV/Å); None: no frames."""
     if not frames:
         return None
     found = predict(model, frames, members=False, uq_force=False)
