@@ -25,8 +25,8 @@ class Failure:
     """Why a task was given up.
 
     Arguments:
-        kind: ``error`` (an exception or a crash), ``timeout`` (its own limit), ``killed`` (by an external signal, such
-            as the scheduler's or at out of memory), ``walltime`` (its worker or node was lost).
+        kind: ``error`` (an exception or a crash), ``timeout`` (its own limit), ``killed`` (by an external signal, from
+            the scheduler or when out of memory), ``walltime`` (its worker or node was lost).
         how: short description of how the last attempt ended.
         text: folder, number of attempts, batch job, last lines, command.
         cause: last line printed by an attempt that ended with an error, without paths; or empty.

@@ -1,10 +1,9 @@
 """The code that a module depends on: imported modules, their templates, and compiled libraries of its package.
 
 Sources are read, and nothing is imported. All imports within the module's own top-level package are followed, anywhere
-in the source, and names of modules in strings, as in
-``python -m nnpal.active_learning.engine.task`` or ``fix ... python/hook nnpal.smd:SMD``. A name that a package
-re-exports counts as an import of the module that defines it, so other modules that the package imports are not
-included.
+in the source, and names of modules in strings, as in ``python -m nnpal.active_learning.engine.task`` or
+``fix ... python/hook nnpal.smd:SMD``. A name that a package re-exports counts as an import of the module that defines
+it, so other modules that the package imports are not included.
 
 Modules that draw, which import one of :data:`DRAWING` themselves, can be left out, together with what only they import.
 """

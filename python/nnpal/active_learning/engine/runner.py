@@ -136,7 +136,7 @@ class TaskRunner:
         if self._executors is None:
             self._cancel_left_jobs()
             self._executors = Executors(self._folder, self._executor_file, self._settings.workers, self._alive)
-        for old in self._folder.glob(f"*{ALIVE}"):  # of a nnpal run that was killed: any tasks of it end
+        for old in self._folder.glob(f"*{ALIVE}"):  # of an nnpal run that was killed: its tasks end
             old.unlink(missing_ok=True)  # its guard may have done so
         self._alive.touch()
         for job in waiting:

@@ -1,7 +1,7 @@
 """Reports: figures with their data, and one self-contained HTML page.
 
-Input are numbers and ``ase.Atoms``, output are files; nothing here depends on loops, models or LAMMPS. Input is in eV
-(per atom where stated), Å and eV/Å; figures and CSV files state their units (kcal/mol, meV).
+The functions take numbers and ``ase.Atoms`` and write files; they are independent of loops, models and LAMMPS. Input is
+in eV (per atom where stated), Å and eV/Å; figures and CSV files state their units (kcal/mol, meV).
 """
 
 from nnpal.active_learning.report.activation_energy import activation_energy, activation_energy_error, loading_rates

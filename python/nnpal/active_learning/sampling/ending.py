@@ -1,4 +1,4 @@
-"""How a LAMMPS run ended: complete, by a failure of the physics, or by another error, which is told apart from both."""
+"""How a LAMMPS run ended: complete, by a failure of the physics, or by another error."""
 
 from __future__ import annotations
 

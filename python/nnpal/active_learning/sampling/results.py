@@ -29,10 +29,9 @@ class SMDRun:
     """One pull, in eV, Å, ps and K; rows are more frequent than frames, and each frame has a row.
 
     Attributes:
-        step, distance, target, force, work: d, λ, k (λ − d) and ∫ F dλ of each row, [n_rows]; the pull starts at step
-            0.
+        step, distance, target, force, work: d, λ, k (λ − d) and ∫ F dλ of each row from step 0 on, [n_rows].
         temperature, energy: temperature and potential energy without the spring of each row, [n_rows].
-        uq_trace: uncertainty chosen by ``uq`` of each row, [n_rows]; None under an oracle.
+        uq_trace: uncertainty of each row, of the kind ``explore.uq``, [n_rows]; None under an oracle.
         frames: configurations, with ``info["step"]``, ``info["source"]`` and ``info["tag"]``.
         frame_step: step of each frame, [n_frames].
         uq: uncertainty of each frame, [n_frames]; None under an oracle.
@@ -219,7 +218,7 @@ AnyRun = TypeVar("AnyRun", SMDRun, IsobaricRun)
 def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None:
     """Read the last attempt at a run that was given up; return None if it has no frames.
 
-    It is marked as interrupted, whatever its folder says.
+    The run is marked as interrupted, whatever its folder says.
 
     Arguments:
         read: reader, such as :func:`read_smd` or :func:`read_momt`.
