@@ -37,6 +37,7 @@ def scheduler(tmp_path, monkeypatch):
         ("CANCELLED", 0, r"was cancelled (scancel)", "stop nnpal run itself"),
         ("NODE_FAIL", 0, "lost a node (n2,", '"#SBATCH --exclude=n2" to scheduler_options of executor explore'),
         ("PENDING", 1, "lost a node (n2,", "its tasks restart elsewhere"),  # put back in the queue
+        ("TIMEOUT", 1, "reached its time limit of 00:01:00", "raise walltime"),  # after it was put back
         ("OUT_OF_MEMORY", 0, "ran out of memory", "raise mem_per_node"),
         ("PREEMPTED", 0, "was preempted", "in another job"),
         ("RUNNING", 0, "is still running", "because the node was out of memory"),
@@ -54,6 +55,8 @@ def test_what_became_of_a_job_and_what_to_do(scheduler, state, restarts, became,
 def test_accounting_is_asked_where_the_controller_has_forgotten_a_job(scheduler):
     scheduler(sacct=f"echo '{JOB.name}|CANCELLED by 1000|0:0|08:00:00|n2'")
     assert fate(JOB)[0] == "was cancelled (scancel)"
+    scheduler(sacct=f"echo '{JOB.name}||0:0|08:00:00|n2'")
+    assert fate(JOB)[0] == "is unknown"
     scheduler(sacct="")
     assert fate(JOB) == ("", "")
     scheduler()

@@ -79,8 +79,9 @@ def fate(job: BatchJob) -> tuple[str, str]:
     facts = _asked_of_slurm(job.number)
     if facts is None:
         return "", ""
-    state = facts["State"].split()[0]
-    if facts.get("Restarts", "0") != "0" or state in ("REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"):
+    state = (facts.get("State") or "unknown").split()[0]
+    was_requeued = facts.get("Restarts", "0") != "0" and state not in ("TIMEOUT", "OUT_OF_MEMORY")
+    if was_requeued or state in ("REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"):
         state = "NODE_FAIL"
     where = f"of executor {job.executor} in the file that run.executor names"
     table = {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnpal.active_learning.rare_events.energies_report import (
+    beside_oracle,
     best_curves,
     error_bars_of,
     error_over_iterations,
@@ -87,10 +88,14 @@ def energies_and_scatter(told: Told) -> list[Figure]:
     frames = read_frames(path)
     found = predict(told.ctx.path(told.ctx.iteration, "train", MODEL), frames, members=False, uq_force=False)
     true = np.array([frame.get_potential_energy() for frame in frames])
+    differences = [told.differences(done).get(told.rate) for done in history]
+    energies = [
+        beside_oracle(oracle, own, energies_of(done).get(told.rate))
+        for done, own in zip(history, differences, strict=True)
+    ]
     left = activation_energy(
-        list(range(len(history))), [or_nan(energies_of(done).get(told.rate)) for done in history], oracle,
-        who="ensemble", error_bars=[error_bars_of(done, told.rate) for done in history],
-        intervals=half_widths([told.differences(done).get(told.rate) for done in history]),
+        list(range(len(history))), energies, oracle, who="ensemble",
+        error_bars=[error_bars_of(done, told.rate) for done in history], intervals=half_widths(differences),
     )  # fmt: skip
     right = parity(true / found.n_atoms, found.energies / found.n_atoms, quantity="energy", relative=True)
     name = f"Activation energy and energies of held-out configurations, {told.last.train.members} members"
