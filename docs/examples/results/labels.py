@@ -50,6 +50,8 @@ def draw(*axes) -> None:
                 mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
                 one.fill_between(n.mean(axis=1), mean - error, mean + error, alpha=0.2, linewidth=0)
         one.set(xlabel="labels", ylabel=label, yscale="log")
+        one.yaxis.set_major_formatter("{x:g}")
+        one.yaxis.set_minor_formatter("{x:.1g}")
     axes[0].legend(frameon=False)
 
 
