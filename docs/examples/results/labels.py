@@ -9,9 +9,10 @@ import numpy as np
 
 from nnpal.active_learning.engine.manifest import read_manifest
 from nnpal.figures.figure import Figure, write_figure
+from nnpal.figures.style import log_axis
 
 KINDS, SEEDS = ("distilled", "random"), (1, 2, 3)
-PANELS = ("energy MAE, meV/atom", "force MAE, meV/Å", "sum of bond errors, Å", "spread of energy errors, meV/atom")
+PANELS = ("energy MAE, meV/atom", "force MAE, meV/Å", "sum of bond errors, Å", "energy error spread, meV/atom")
 
 
 def run(seed: int) -> None:
@@ -49,9 +50,8 @@ def draw(*axes) -> None:
             if values.shape[1] > 1:
                 mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
                 one.fill_between(n.mean(axis=1), mean - error, mean + error, alpha=0.2, linewidth=0)
-        one.set(xlabel="labels", ylabel=label, yscale="log")
-        one.yaxis.set_major_formatter("{x:g}")
-        one.yaxis.set_minor_formatter("{x:.1g}")
+        one.set(xlabel="labels", ylabel=label)
+        log_axis(one, "y", [row[3 + panel] for row in TABLE])
     axes[0].legend(frameon=False)
 
 
