@@ -71,7 +71,8 @@ train = HighThroughputExecutor(
     label="train",
     available_accelerators=GPUS_PER_NODE,  # each worker sees one GPU (CUDA_VISIBLE_DEVICES)
     max_workers_per_node=GPUS_PER_NODE,
-    cpu_affinity="block",  # divide the cores of the node among the workers
+    # divide the job's cores among the workers; with fewer cores than workers none of them starts, and the run waits
+    cpu_affinity="block",
     block_error_handler=windowed_error_handler,
     provider=SlurmProvider(
         account=ACCOUNT,

@@ -109,7 +109,8 @@ def test_a_killed_run_goes_on_and_takes_the_jobs_that_it_has_left_out_of_the_que
 def test_a_job_that_waits_in_the_queue_stays_there(cluster, tmp_path):
     """Parsl would cancel it every few seconds, with fewer tasks than a job has workers."""
     toy(tmp_path)
-    others = cluster.command("sbatch", "--parsable", "--exclusive", "--nodelist=n4", "--wrap", "sleep 1000").strip()
+    taken = ["--exclusive", "--nodelist=n4", "--output=/dev/null", "--wrap", "sleep 1000"]
+    others = cluster.command("sbatch", "--parsable", *taken).strip()
     wait_until(lambda: cluster.squeue() == [f"{others} RUNNING wrap"])
     with start(tmp_path) as process:
         wait_until(lambda: cluster.jobs("train", "PENDING"), process)

@@ -26,6 +26,7 @@ from nnpal.model.fused_record import fused_record, needs_libtorch
 from nnpal.model.metadata import EXPORT_AGAIN, FORMAT_VERSION, RECORD, Metadata, ModelFileError
 from nnpal.model.ops import OpsError, load_ops
 from nnpal.model.reference import check_reference
+from nnpal.model.torchscript import deprecation_ignored
 from nnpal.model.zip_records import what_it_says
 from nnpal.runtime.files import aside
 
@@ -265,7 +266,8 @@ def read_module(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, M
 def _module(content: bytes, metadata: Metadata, name: str) -> tuple[torch.jit.ScriptModule, Tensor]:
     """Return the module of the model file ``name``, on the CPU, and its self-energies, eV, float64 [n_elements]."""
     try:
-        module = torch.jit.load(io.BytesIO(content), map_location="cpu")
+        with deprecation_ignored():
+            module = torch.jit.load(io.BytesIO(content), map_location="cpu")
         self_energies, _ = module.self_energies.clone(), int(module.n_active)
     except Exception as error:  # torch reads names, sizes and types before it checks them: IndexError, MemoryError, ...
         raise ModelFileError(f"{name}: torch cannot load it ({what_it_says(error)}); {EXPORT_AGAIN}") from error

@@ -27,6 +27,7 @@ from nnpal.model.metadata import Metadata
 from nnpal.model.potentials import FurtherTerms, further_terms, require_elements, require_networks
 from nnpal.model.reference import make_reference
 from nnpal.model.torchani_module import EnsembleModule
+from nnpal.model.torchscript import deprecation_ignored
 
 KERNELS = ("fused", "torchani")
 _EV_PER_UNIT = {"hartree": HARTREE_TO_EV, "ev": 1.0}
@@ -248,7 +249,8 @@ def script(module: torch.nn.Module, name: str = "model") -> torch.jit.ScriptModu
         ValueError: TorchScript cannot compile it; gives the reason.
     """
     try:
-        return torch.jit.script(module)
+        with deprecation_ignored():
+            return torch.jit.script(module)
     except Exception as error:  # FrontendError, RuntimeError, or from Python's parser and inspection
         raise ValueError(
             f"{name} cannot be compiled by TorchScript ({_reason(error)}); expected code that torch.jit.script "

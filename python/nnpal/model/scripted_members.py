@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from nnpal.model.celu import make_celu_exact
 from nnpal.model.export import script
+from nnpal.model.torchscript import deprecation_ignored
 from nnpal.model.zip_records import what_it_says
 
 _ARGUMENTS = ("Tensor", "int", "Tensor", "Tensor")
@@ -94,7 +95,8 @@ def _scripted(module: torch.nn.Module, name: str) -> torch.jit.ScriptModule:
 def _require_readable(scripted: torch.jit.ScriptModule, name: str) -> None:
     """Refuse a module that TorchScript can write but not read back, because of its names."""
     try:
-        torch.jit.load(io.BytesIO(scripted.save_to_buffer()))
+        with deprecation_ignored():
+            torch.jit.load(io.BytesIO(scripted.save_to_buffer()))
     except Exception as error:  # UnicodeDecodeError, RuntimeError
         raise ValueError(
             f"{name}: TorchScript writes it into a file and cannot read it back ({what_it_says(error)}); give its "

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nnpal.calibration import Calibration
 from nnpal.model.module_export import export_module
+from nnpal.model.torchscript import deprecation_ignored
 
 _CLASSES = ("MACE", "ScaleShiftMACE")
 _UNSAFE_LOAD = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
@@ -105,7 +106,8 @@ def export_mace(
         copied = copy.deepcopy(member).cpu().eval()
         copied.atomic_energies_fn.atomic_energies.zero_()
         offsets = (own - alone).to(next(copied.parameters()).dtype)
-        modules.append(compiled(MACEMember(copied, index, offsets)))
+        with deprecation_ignored():
+            modules.append(compiled(MACEMember(copied, index, offsets)))
     return export_module(
         modules,
         path,
@@ -128,8 +130,9 @@ def _compiler() -> Callable[[torch.nn.Module], torch.jit.ScriptModule]:
     """
     before = os.environ.get(_UNSAFE_LOAD)
     try:
-        import_module("mace")  # sets the variable, without which e3nn 0.4 cannot be imported
-        return import_module("e3nn.util.jit").script
+        with deprecation_ignored():
+            import_module("mace")  # sets the variable, without which e3nn 0.4 cannot be imported
+            return import_module("e3nn.util.jit").script
     except ImportError as error:
         raise ImportError(f"export_mace needs mace-torch ({error}); run: pip install mace-torch") from error
     finally:
