@@ -24,7 +24,17 @@ namespace {
 
 py::object communicator(MPI_Comm ranks)
 {
-  return py::module_::import("mpi4py.MPI").attr("Comm").attr("f2py")(MPI_Comm_c2f(ranks));
+  try {
+    return py::module_::import("mpi4py.MPI").attr("Comm").attr("f2py")(MPI_Comm_c2f(ranks));
+  } catch (py::error_already_set &failed) {
+    if (!failed.matches(PyExc_ImportError)) throw;
+    const std::string said = py::str(failed.value());
+    const std::string text =
+        "mpi4py cannot be imported next to the MPI of this LAMMPS (" + said +
+        "); install mpi4py, or link LAMMPS's MPI library by the name that mpi4py loads (docs/install.md)";
+    py::raise_from(failed, PyExc_ImportError, text.c_str());
+    throw py::error_already_set();
+  }
 }
 
 py::array vector3(double x, double y, double z)

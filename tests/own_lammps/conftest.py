@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,9 +72,25 @@ def build(pytestconfig: pytest.Config) -> Build:
             ):
                 ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
                 assert ended.returncode == 0, f"see {log.name}"
-        return OwnLammps(prefix, mpirun, source, prefix / "lib" / "nnpal")
+        return OwnLammps(prefix, mpirun, source, prefix / "lib" / "nnpal", mpi_of_usual_name(prefix))
 
     return build_one
+
+
+def mpi_of_usual_name(prefix: Path) -> Path | None:
+    """Link the MPI library of a LAMMPS by MPICH's usual name, as docs/install.md says, where Debian gives it its own.
+
+    The mpi4py wheel loads MPICH as ``libmpi.so.12`` and Open MPI as ``libmpi.so.40``.
+    """
+    loaded = subprocess.check_output(["ldd", prefix / "lib" / "liblammps.so"], text=True)
+    library = re.search(r"libmpich\.so\.12 => (\S+)", loaded)
+    if library is None:
+        return None
+    link = prefix / "lib" / "mpi" / "libmpi.so.12"
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(library[1])
+    return link.parent
 
 
 @pytest.fixture(scope="session", params=[*TRIED, WITH_64_BIT_IDS])

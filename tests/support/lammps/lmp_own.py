@@ -21,12 +21,14 @@ class OwnLammps:
         mpirun: command that starts several ranks.
         source: source tree of LAMMPS.
         plugins: folder of nnpal's plugins.
+        libraries: folder for LD_LIBRARY_PATH, if the MPI needs one.
     """
 
     prefix: Path
     mpirun: str
     source: Path
     plugins: Path
+    libraries: Path | None = None
 
     def run(self, script: str, folder: Path, *, n_ranks: int = 1, env: dict[str, str] | None = None) -> LmpRun:
         """Run an input script, whether it succeeds or not."""
@@ -35,6 +37,7 @@ class OwnLammps:
         own = {
             "OMP_NUM_THREADS": "1",
             "LAMMPS_PLUGIN_PATH": str(self.plugins),
+            **({"LD_LIBRARY_PATH": str(self.libraries)} if self.libraries else {}),
             # For Open MPI, if tests run as root or with fewer cores than ranks
             "OMPI_ALLOW_RUN_AS_ROOT": "1",
             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
