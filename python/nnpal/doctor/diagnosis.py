@@ -32,7 +32,7 @@ def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
     first = pair_style if lmp is not None and lmp.lacks_plugin_package else []
     return [
         *first,
-        *packages.check_packages(),
+        *packages.check_packages(plugin.built_with_torch()),
         *_check_plugin(environ, lmp),
         *lammps_command.check_plugin_file(lmp),
         *(pair_style if not first else []),

@@ -47,10 +47,17 @@ def check_optional(name: str, found: str | None, lowest: str, install: str) -> C
     return Check(name, "warn", detail, install)
 
 
-def check_packages() -> list[Check]:
-    """Check Python and every package of `NEEDED` and `FOR_TRAINING` in this environment."""
+def check_packages(built_with_torch: str | None = None) -> list[Check]:
+    """Check Python and every package of `NEEDED` and `FOR_TRAINING` in this environment.
+
+    Arguments:
+        built_with_torch: version of the torch that nnpal was built with, the only one that it runs with; None where
+            it is not built, or was built without torch.
+    """
     checks = [check_python()]
     for name, (lowest, install) in FOR_TRAINING.items():
+        if name == "torch" and built_with_torch is not None:
+            install = install.replace("torch", f"torch=={built_with_torch.partition('+')[0]}", 1)
         checks.append(check_optional(name, installed_version(name), lowest, install))
     for name, (lowest, install) in NEEDED.items():
         checks.append(check_package(name, installed_version(name), lowest, install))

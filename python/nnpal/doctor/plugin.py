@@ -56,6 +56,12 @@ def read_build() -> Build | None:
     )
 
 
+def built_with_torch() -> str | None:
+    """Return the version of the torch that this installation was built with, None without a build or without torch."""
+    build = read_build()
+    return None if build is None or build.torch_version == "NONE" else build.torch_version
+
+
 def find_plugin_folder() -> Path | None:
     """Return the plugin folder that nnpal registers with LAMMPS; None if it has no plugin."""
     from nnpal.lammps.plugin_folder import plugin_dir
