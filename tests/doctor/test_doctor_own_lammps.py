@@ -156,3 +156,16 @@ def test_mpirun_for_an_lmp_of_the_users() -> None:
     check = parallel.check_mpirun(two, SCRIPTS, of_environment=False)
     assert check.status == "fail"
     assert check.cure == "put the mpirun of the MPI that this lmp was compiled with first on PATH"
+
+
+def test_mpi_library_of_another_name() -> None:
+    """Debian's MPICH; no rebuild of the plugins helps."""
+    output = (
+        "ERROR: fix probe (python/hook nnpal.doctor.hook:Probe): \nTraceback (most recent call last):\n"
+        "ImportError: libmpi.so.12: cannot open shared object file: No such file or directory\n"
+    )
+    check = hook.check_lmp_hook(Outcome(1, output), "cmake -S /src")
+    assert check.status == "fail"
+    assert check.detail == "mpi4py looks for libmpi.so.12, but the MPI library of this lmp has another name"
+    assert check.cure.startswith("link that library as libmpi.so.12 in a folder of LD_LIBRARY_PATH")
+    assert "cmake" not in check.cure

@@ -69,6 +69,15 @@ def check_lmp_hook(outcome: Outcome | None, rebuild: str = REINSTALL) -> Check:
         detail = "the Python that nnpal was built with has no shared library, so lmp cannot load it"
         cure = f"use {WITHOUT_SHARED_PYTHON} for scripts with hooks, or build nnpal with a Python that has one"
         return Check(name, "warn", detail, cure)
+    # Debian's MPICH has a name of its own
+    absent = re.search(r"ImportError: (libmpi\S*): cannot open shared object file", outcome.output)
+    if absent:
+        detail = f"mpi4py looks for {absent.group(1)}, but the MPI library of this lmp has another name"
+        cure = (
+            f"link that library as {absent.group(1)} in a folder of LD_LIBRARY_PATH "
+            "(docs/install.md, With your own LAMMPS, has the commands)"
+        )
+        return Check(name, "fail", detail, cure)
     return Check(name, "fail", error, _cure(outcome.output, error, rebuild))
 
 
