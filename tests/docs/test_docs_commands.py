@@ -22,6 +22,7 @@ NOT_RUN = {
     ("*", r"git clone .*|cd nnpal|make .*"): INSTALLS,
     ("*", r"pip install .*|pip wheel .*|python -m venv .*"): INSTALLS,
     ("install.md", r"cmake .*|CUDACXX=.*|export LAMMPS_PLUGIN_PATH=.*"): BUILDS,
+    ("install.md", r"mkdir .*|ln -s .*|export LD_LIBRARY_PATH=.*"): "tests/own_lammps/conftest.py does it",
     ("CONTRIBUTING.md", r"python -m pytest.*"): "the tests themselves",
     ("CONTRIBUTING.md", r"nnpal demo .*|cp demo-output/.*"): "minutes; tests/demo/test_demo.py runs the demo",
     ("CONTRIBUTING.md", r"python benchmarks/performance_page.py"): "tests/docs/test_performance_page.py runs it",
