@@ -100,7 +100,7 @@ def test_command_exists_and_takes_these_words(block: Block, command: str):
         assert (ROOT / words[1]).is_file() or list(EXAMPLES.rglob(words[1]))
     else:
         assert (
-            words[0] in ("git", "cd", "make", "pip", "python", "cp", "cmake", "export", "mpirun", "lmp")
+            words[0] in ("git", "cd", "make", "pip", "python", "cp", "cmake", "export", "mkdir", "ln", "mpirun", "lmp")
             or "=" in (words[0])
         ), "say here how to run it"
 
