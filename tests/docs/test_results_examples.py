@@ -68,7 +68,7 @@ def test_curves_over_labels(tmp_path: Path) -> None:
         (kind, str(seed), labels) for kind, seed in runs for labels in ("120", "240")
     ]
     assert [float(row["force MAE, meV/Å"]) for row in rows[:4]] == [10.0, 5.0, 20.0, 10.0]
-    assert [float(row["spread of energy errors, meV/atom"]) for row in rows[:2]] == [20.0, 10.0]
+    assert [float(row["energy error spread, meV/atom"]) for row in rows[:2]] == [20.0, 10.0]
     assert (tmp_path / "labels.png").read_bytes().startswith(b"\x89PNG")
 
 
