@@ -21,7 +21,7 @@ from nnpal.model.core_model import CoreModel, load_core_model
 from nnpal.model.description import NetworkDescription
 
 SETS = _core.instruction_sets()
-# Blocks of 64 atoms; below 13 atoms of an element the loops run over features
+# Blocks of 64 atoms; below 13 atoms of an element the loops run over features, and tiles are used above 16
 SIZES = (13, 32, 47, 64, 150)
 # Of the largest number; sums have some hundred terms
 ROUNDING = 5e-6
@@ -34,22 +34,26 @@ def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.use_instruction_set(SETS[0])
 
 
-def edges_of(n_atoms: int, cutoff: float) -> Edges:
+def edges_of(n_atoms: int, cutoff: float, symbols: tuple[str, ...] = ("Ni",)) -> Edges:
     atoms = bulk("Ni", cubic=True).repeat(4)[:n_atoms]
     atoms.rattle(0.08, seed=n_atoms)
-    return atoms_edges(atoms, ("Ni",), cutoff, model="test")
+    return atoms_edges(atoms, symbols, cutoff, model="test")
 
 
-def write(path: Path, hidden: tuple[int, ...], activation: str, spread: float = 0.0) -> Path:
+def write(
+    path: Path, hidden: tuple[int, ...], activation: str, spread: float = 0.0, symbols: tuple[str, ...] = ("Ni",)
+) -> Path:
     """Write a model of two members; rows and columns of weights differ by up to 10^``spread`` in size."""
-    description = NetworkDescription(symbols=("Ni",), hidden=hidden, activation=activation)
+    description = NetworkDescription(symbols=symbols, hidden=hidden, activation=activation)
     members = [build_member(description, seed) for seed in range(2)]
     generator = torch.Generator().manual_seed(1)
     for member in members:
         for weight in [one for one in member.parameters() if one.ndim == 2]:
             for shape in ((len(weight), 1), (1, weight.shape[1])):
                 weight.data *= 10 ** (spread * (torch.rand(shape, generator=generator) - 1))
-    return export_ensemble(build_model(description, members, self_energies=[0.0]), path, dtype=torch.float32)
+    return export_ensemble(
+        build_model(description, members, self_energies=[0.0] * len(symbols)), path, dtype=torch.float32
+    )
 
 
 def both(path: Path) -> tuple[CoreModel, CoreModel]:
@@ -76,7 +80,7 @@ def test_float32_is_float64_but_for_rounding(
 
 
 def test_weights_of_different_sizes(instruction_set: str, tmp_path: Path) -> None:
-    """Sizes over 16 decades in a product: what is small has its own digits, and is not rounded away by the large."""
+    """Rows and columns of weights that differ by up to four decades each."""
     single, double = both(write(tmp_path / "ni.nnp.pt", (64, 48), "gelu", spread=4.0))
     edges = edges_of(64, single.metadata.cutoff)
     found, expected = (model.energies_and_gradients(edges, of_members=False)[1] for model in (single, double))
@@ -99,9 +103,22 @@ def test_tiles_are_as_precise_as_vectors(tmp_path: Path) -> None:
     assert not np.array_equal(found["amx"], found["avx512"])
 
 
-def test_the_users_choice(tmp_path: Path) -> None:
+@pytest.mark.skipif("amx" not in SETS, reason="needs a processor with AMX's tiles for bfloat16")
+@pytest.mark.parametrize(("symbols", "n_atoms"), [(("Ni",), 16), (("Ni", "Nb"), 64)], ids=["few", "absent element"])
+def test_vectors_are_used_where_tiles_are_slower(symbols: tuple[str, ...], n_atoms: int, tmp_path: Path) -> None:
+    single, _ = both(write(tmp_path / "ni.nnp.pt", (64, 48), "gelu", symbols=symbols))
+    edges = edges_of(n_atoms, single.metadata.cutoff, symbols)
+    expected = single.energies_and_gradients(edges, of_members=True)[1]
+    _core.use_instruction_set("avx512")
+    found = single.energies_and_gradients(edges, of_members=True)[1]
+    _core.use_instruction_set(SETS[0])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("loads", ["model.core_model import load_core_model", "model import load_model"])
+def test_the_users_choice(loads: str, tmp_path: Path) -> None:
     path = write(tmp_path / "ni.nnp.pt", (16,), "gelu")
-    script = f"from nnpal.model.core_model import load_core_model; load_core_model({str(path)!r}); print('loaded')"
+    script = f"from nnpal.{loads} as load; load({str(path)!r}); print('loaded')"
 
     def run(name: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "NNPAL_INSTRUCTION_SET": name}

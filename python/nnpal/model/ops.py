@@ -22,6 +22,7 @@ def load_ops() -> None:
 
     Raises:
         OpsError: the library is missing or does not fit this torch.
+        ValueError: NNPAL_INSTRUCTION_SET names no instruction set of this processor.
     """
     path = Path(plugin_dir()) / LIBRARY
     cure = "run: pip install --no-build-isolation --force-reinstall --no-deps nnpal (see nnpal doctor)"
@@ -32,6 +33,7 @@ def load_ops() -> None:
     except OSError as error:
         reason = error.__cause__ or error
         raise OpsError(f"{path} cannot be loaded into torch {torch.__version__} ({reason}); {cure}") from error
+    torch.ops.nnpal.instruction_set()  # a wrong NNPAL_INSTRUCTION_SET is found here
 
 
 def has_ops() -> bool:

@@ -13,7 +13,8 @@
 namespace nnpal {
 namespace {
 
-constexpr std::int64_t kBlock = 64;    // centers: 4 registers of AVX-512, 8 of AVX2
+constexpr std::int64_t kLeastPacked = 16;    // atoms; blocks of no more use plain weights
+constexpr std::int64_t kBlock = 64;          // centers: 4 registers of AVX-512, 8 of AVX2
 
 struct Block {
   std::int64_t element, first, n;    // centers[first .. first + n)
@@ -79,6 +80,7 @@ struct Columns {
 // of aev_cpu.h.
 template <class T> struct BlockBuffers {
   Columns columns;
+  const PackedLayer *packed;    // [n_members, n_hidden] of the block's element; null: plain weights
   AlignedVector<T> aev;         // [kBlock, n_columns]
   AlignedVector<T> features;    // [n_columns, kBlock]
   AlignedVector<T> combined;    // [n_gradients, n_columns, kBlock]
@@ -201,12 +203,21 @@ private:
     return is_few(block) ? n : (n + networks_.width - 1) / networks_.width * networks_.width;
   }
 
+  // Packed weights are for all inputs of a layer. Networks whose first and largest layer needs plain weights,
+  // because elements are absent, are slower with packed weights in the others, and so are blocks of few
+  // atoms.
+  bool is_for_packed(const Block &block, const Columns &columns) const
+  {
+    return call_.packed && block.n > kLeastPacked && columns.n == work_.terms.n_features;
+  }
+
   void begin(const Block &block, int slot)
   {
     BlockBuffers<T> &own = buffers(slot);
     const int n = static_cast<int>(block.n);
     own.columns.gather(work_.terms, call_.edges, work_.plan.centers.data() + block.first, n, slot,
                        layers(block).size() == 1);
+    own.packed = is_for_packed(block, own.columns) ? call_.packed->of(block.element) : nullptr;
     own.resize(n_gradients_);
     aev_.gathered_forward(work_.terms, n, slot, own.columns.of_aev(), own.aev.data());
     if (!is_few(block)) networks_.turn(n, own.columns.n, width(block), own.aev.data(), own.features.data());
@@ -222,9 +233,9 @@ private:
     shared.resize(layers(block), own.columns.n, n_gradients_);
     evaluate_member(call_.arguments, layers(block),
                     call_.weights + call_.arguments.offset(block.element, member),
-                    call_.packed ? call_.packed->at(block.element, member) : nullptr, functions, width(block),
-                    work_.terms.n_features, own.columns, is_few(block) ? own.aev.data() : own.features.data(),
-                    n_gradients_ > 0, shared);
+                    own.packed ? own.packed + member * (layers(block).size() - 1) : nullptr, functions,
+                    width(block), work_.terms.n_features, own.columns,
+                    is_few(block) ? own.aev.data() : own.features.data(), n_gradients_ > 0, shared);
     for (int i = 0; i < block.n; ++i)
       call_.energies[member * call_.n_local + centers[i]] = shared.energies[i] * scale;
     const std::int64_t n_combined = static_cast<std::int64_t>(own.columns.n) * width(block);
@@ -284,9 +295,6 @@ template <class T> void evaluate_ensemble(const SortedEnsembleCall<T> &call, con
   const TypedTerms<T> terms(call.arguments.aev);
   static thread_local Plan plan;
   plan.make(call.elements, call.n_local, terms.terms.n_elements);
-  if (call.packed)
-    for (const Block &block : plan.blocks)
-      if (!network_functions<T>().are_few(static_cast<int>(block.n))) call.packed->prepare(block.element);
   const Work<T> work{call, plan, terms.terms};    // this thread's plan, in the others too
   in_parallel(static_cast<std::int64_t>(work.plan.blocks.size()), 1,
               [&](std::int64_t first, std::int64_t last) {

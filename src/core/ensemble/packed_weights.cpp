@@ -12,11 +12,18 @@ PackedWeights<T>::PackedWeights(const EnsembleArguments &arguments, const T *wei
 {
 }
 
-template <class T> void PackedWeights<T>::prepare(std::int64_t element)
+template <class T> const PackedLayer *PackedWeights<T>::of(std::int64_t element)
+{
+  if (!network_functions<T>().pack) return nullptr;
+  const std::lock_guard<std::mutex> others_wait(mutex_);
+  if (elements_[element].layers.empty()) pack(element);
+  return elements_[element].layers.data();
+}
+
+template <class T> void PackedWeights<T>::pack(std::int64_t element)
 {
   const NetworkFunctions<T> &functions = network_functions<T>();
   Element &own = elements_[element];
-  if (!functions.pack || !own.layers.empty()) return;
   const std::vector<std::int64_t> &sizes = arguments_.layers[element];
   // act(n_results, n_operands, is_back) for both directions of a layer
   const auto each = [&](std::int64_t n_in, std::int64_t n_out, const auto &act) {
@@ -45,13 +52,6 @@ template <class T> void PackedWeights<T>::prepare(std::int64_t element)
       weight += sizes[l] * (n_in + 1);
     }
   }
-}
-
-template <class T> const PackedLayer *PackedWeights<T>::at(std::int64_t element, std::int64_t member) const
-{
-  const Element &own = elements_[element];
-  const std::size_t n_hidden = arguments_.layers[element].size() - 1;
-  return own.layers.empty() ? nullptr : own.layers.data() + static_cast<std::size_t>(member) * n_hidden;
 }
 
 template class PackedWeights<float>;

@@ -6,6 +6,7 @@
 #include "support/aligned_vector.h"
 
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 namespace nnpal {
@@ -16,12 +17,9 @@ public:
   // weights [arguments.n_weights()]; both must outlive this.
   PackedWeights(const EnsembleArguments &arguments, const T *weights);
 
-  // Packs the networks of an element, if the current instruction set uses packed weights and they are not
-  // packed yet. Call it before at(), from one thread.
-  void prepare(std::int64_t element);
-
-  // Hidden layers of a member's network for an element, [n_hidden]; null if nothing is packed.
-  const PackedLayer *at(std::int64_t element, std::int64_t member) const;
+  // Hidden layers of all members' networks for an element, [n_members, n_hidden]; null if the current
+  // instruction set uses only plain weights. Threads may call it at the same time.
+  const PackedLayer *of(std::int64_t element);
 
 private:
   struct Element {
@@ -32,6 +30,9 @@ private:
   const EnsembleArguments &arguments_;
   const T *weights_;
   std::vector<Element> elements_;
+  std::mutex mutex_;
+
+  void pack(std::int64_t element);
 };
 
 }    // namespace nnpal

@@ -17,12 +17,6 @@ namespace {
 // and of 8 rows.
 constexpr int kRowsAtOnce = 24;
 
-// Whether the parts contain all n operands.
-inline bool is_whole(const Parts &parts, int n)
-{
-  return parts.n == 1 && parts.parts[0].n == n;
-}
-
 // out [n_results, width] = weights · in, whose rows are the operands of the parts; act(row, n) after rows
 // [row, row + n) are computed, some at a time.
 template <class T, class Act>
@@ -32,7 +26,7 @@ NNPAL_INLINE void product_by_rows(int n_results, int n_operands, const Parts &op
 {
 #ifdef NNPAL_TILES
   if constexpr (std::is_same_v<T, float>)
-    if (packed && is_whole(operands, n_operands)) {
+    if (packed) {
       tile_product(n_results, n_operands, width, packed, in, out, act);
       return;
     }
@@ -83,14 +77,14 @@ void backward(int n_out, int n_in, const Parts &parts, int width, const T *weigh
               const T *out, const T *slope, T *in)
 {
   const Part all{0, n_out};
-  const std::uint16_t *const whole = is_whole(parts, n_in) ? packed.backward : nullptr;
   for (int p = 0; p < parts.n; ++p) {
     const int n_own = parts.parts[p].n;
     const Weights<T> weights{weight + parts.parts[p].begin, 1, n_in};
-    product_by_rows<T>(n_own, n_out, {1, &all}, width, weights, whole, out, in, [&](int row, int n) {
-      const std::int64_t at = static_cast<std::int64_t>(row) * width;
-      if (slope) multiply(n * width, slope + at, in + at);
-    });
+    product_by_rows<T>(n_own, n_out, {1, &all}, width, weights, packed.backward, out, in,
+                       [&](int row, int n) {
+                         const std::int64_t at = static_cast<std::int64_t>(row) * width;
+                         if (slope) multiply(n * width, slope + at, in + at);
+                       });
     in += static_cast<std::int64_t>(n_own) * width;
     if (slope) slope += static_cast<std::int64_t>(n_own) * width;
   }

@@ -17,7 +17,8 @@ struct Parts {
   const Part *parts;
 };
 
-// Packed weights of a layer for both directions; null: only the plain weights.
+// Packed weights of a layer for both directions; null: only the plain weights. With packed ones, the parts
+// must be the whole.
 struct PackedLayer {
   const std::uint16_t *forward, *backward;
 };

@@ -148,6 +148,11 @@ std::vector<std::string> instruction_sets()
   return names;
 }
 
+std::string instruction_set()
+{
+  return chosen().load()->name;
+}
+
 void use_instruction_set(const std::string &name)
 {
   chosen() = &named(name, "use_instruction_set: name");

@@ -19,6 +19,9 @@ template <class T> const TrainingFunctions<T> &training_functions();
 // Names of those that this processor supports, the widest first.
 std::vector<std::string> instruction_sets();
 
+// The one in use. Throws as above.
+std::string instruction_set();
+
 // Use another one from now on, in all threads; for tests. Throws std::invalid_argument if it is not
 // supported.
 void use_instruction_set(const std::string &name);
